@@ -1,0 +1,1 @@
+"""Label medical images with foundation models."""

@@ -1,0 +1,1 @@
+"""Frozen values and protocols: what the program speaks of. NumPy only."""

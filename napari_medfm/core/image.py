@@ -1,0 +1,141 @@
+"""An image as the session holds it: pixels, axes, geometry, intensity window."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.errors import BadInput
+
+
+class Pixels(Protocol):
+    """What an image array must offer: NumPy, dask, zarr and memmaps all do."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size along each axis."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a pixel."""
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """Read a part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One image of a session. Build it with `napari_medfm.engine.intake.image_of`.
+
+    Parameters
+    ----------
+    name
+        Its name in the session.
+    data
+        Pixels; only the planes asked for are ever read.
+    channel_axis
+        Axis of ``data`` that holds channels, or None.
+    spacing, affine
+        Physical size of a pixel per spatial axis, and index -> world matrix
+        (ndim + 1, ndim + 1).
+    window
+        Per channel: the two intensities shown to models as 0 and 1.
+    group
+        Patient, slide or centre: validation never splits a group.
+    levels
+        Coarser copies of ``data`` (a pyramid), finest first, ``data`` not included.
+    source
+        File it came from.
+    """
+
+    name: str
+    data: Pixels
+    channel_axis: int | None
+    spacing: tuple[float, ...]
+    affine: NDArray[np.float64]
+    window: tuple[tuple[float, float], ...]
+    group: str
+    levels: tuple[Pixels, ...] = ()
+    source: Path | None = None
+    metadata: MappingProxyType[str, Any] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape without channels: (rows, cols) or (planes, rows, cols)."""
+        shape = list(self.data.shape)
+        if self.channel_axis is not None:
+            del shape[self.channel_axis]
+        return tuple(int(n) for n in shape)
+
+    @property
+    def ndim(self) -> int:
+        """2 for a picture, 3 for a volume."""
+        return len(self.shape)
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """(rows, cols) of a plane."""
+        return self.shape[-2], self.shape[-1]
+
+    @property
+    def n_planes(self) -> int:
+        """Planes of a volume; 1 for a picture."""
+        return self.shape[0] if self.ndim == 3 else 1
+
+    def plane_index(self, plane: int | None) -> int:
+        """Check a plane number; None means the only plane of a picture.
+
+        Raises
+        ------
+        BadInput
+            If a volume's plane is missing or out of range.
+        """
+        if plane is None:
+            if self.ndim == 3:
+                raise BadInput(
+                    f"{self.name!r} is a volume of {self.n_planes} planes: say which, "
+                    "plane=0 ... "
+                )
+            return 0
+        if not 0 <= plane < self.n_planes:
+            raise BadInput(
+                f"Plane {plane} is not in {self.name!r}, which has planes 0 to "
+                f"{self.n_planes - 1}"
+            )
+        return int(plane)
+
+    def plane(self, index: int = 0) -> NDArray[Any]:
+        """Read one plane in its own dtype, (rows, cols) or (rows, cols, channels)."""
+        data, channel = self.data, self.channel_axis
+        if self.ndim == 3:
+            axis = 0 if channel != 0 else 1
+            key: list[Any] = [slice(None)] * len(data.shape)
+            key[axis] = index
+            array = np.asarray(data[tuple(key)])
+            if channel is not None and channel > axis:
+                channel -= 1
+        else:
+            array = np.asarray(data[...])
+        return array if channel is None else np.moveaxis(array, channel, -1)
+
+    def plane_sha256(self, index: int = 0) -> str:
+        """Return the content hash of a plane: dtype, shape and pixels."""
+        array = np.ascontiguousarray(self.plane(index))
+        digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.data)
+        return digest.hexdigest()
+
+    def sha256(self) -> str:
+        """Return the content hash of the whole image, plane by plane."""
+        digest = hashlib.sha256(f"{self.shape}{self.channel_axis}".encode())
+        for index in range(self.n_planes):
+            digest.update(self.plane_sha256(index).encode())
+        return digest.hexdigest()

@@ -1,0 +1,86 @@
+"""What the program answers: embeddings, masks, predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.geometry import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """Tokens of one plane.
+
+    Parameters
+    ----------
+    layers
+        float16 (rows, cols, layers, dim): tokens of some blocks of the encoder, early
+        to late; the last is the encoder's output.
+    grid
+        Where the tokens lie on the plane.
+    key
+        SHA-256 over pixels, intensity window, encoder, weights and window plan.
+    encoder
+        Name of the encoder.
+    """
+
+    layers: NDArray[np.float16]
+    grid: Grid
+    key: str
+    encoder: str
+
+    @property
+    def tokens(self) -> NDArray[np.float16]:
+        """The encoder's output, (rows, cols, dim)."""
+        return self.layers[:, :, -1]
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """One object: ``data`` is boolean, of the plane's shape (or the volume's).
+
+    Parameters
+    ----------
+    score
+        The model's own estimate of its quality, in [0, 1].
+    alternatives
+        Other answers to the same prompt, best first.
+    provenance
+        Model, weights hash, prompt, program version.
+    """
+
+    data: NDArray[np.bool_]
+    score: float
+    image: str
+    plane: int | None
+    provenance: dict[str, Any]
+    alternatives: tuple[NDArray[np.bool_], ...] = ()
+    logits: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A head's answer at full resolution.
+
+    Parameters
+    ----------
+    labels
+        Class values (uint8 or uint16) of the image's shape.
+    probabilities
+        float16 or float32 (classes, *shape); rows follow ``values``.
+    uncertainty
+        float (shape), 0 sure ... 1 unsure.
+    values
+        Class value of each row of ``probabilities``.
+    """
+
+    labels: NDArray[np.unsignedinteger[Any]]
+    probabilities: NDArray[np.floating[Any]]
+    uncertainty: NDArray[np.floating[Any]]
+    values: tuple[int, ...]
+    image: str
+    provenance: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,55 @@
+"""What undo restores: one frozen value holding all that the user made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.labels import Annotation, LabelClass, Prompt
+from napari_medfm.core.results import Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Accepted:
+    """A region that the user took into an image's label map.
+
+    Parameters
+    ----------
+    labels
+        Class values of the plane's shape (``plane`` given) or the image's. With
+        ``over`` zeros leave what is below as it was; without, they erase.
+    origin
+        "mask", "prediction", "similarity", "edited" or "imported".
+    """
+
+    image: str
+    plane: int | None
+    labels: NDArray[np.unsignedinteger[Any]]
+    over: bool
+    origin: str
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Labelling:
+    """Classes, annotations, prompts, masks, thresholds. Never changed in place."""
+
+    classes: tuple[LabelClass, ...]
+    annotations: tuple[Annotation, ...] = ()
+    next_id: int = 1
+    prompts: MappingProxyType[tuple[str, int], Prompt] = MappingProxyType({})
+    masks: MappingProxyType[tuple[str, int], Mask] = MappingProxyType({})
+    thresholds: MappingProxyType[tuple[str, int], float] = MappingProxyType({})
+    accepted: tuple[Accepted, ...] = ()
+
+    def but(self, **changes: Any) -> Self:
+        """Return a copy with some fields replaced; dicts are frozen."""
+        frozen = {
+            name: MappingProxyType(value) if isinstance(value, dict) else value
+            for name, value in changes.items()
+        }
+        return replace(self, **frozen)

@@ -1,0 +1,43 @@
+"""A plane as models see it: RGB in [0, 1] from the full bit depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.image import Image
+
+
+def normalised(image: Image, plane: int = 0) -> NDArray[np.float32]:
+    """Return a plane's channels in [0, 1], float32 (rows, cols, channels).
+
+    The image's intensity window maps to 0 and 1; what is not finite becomes 0.
+    """
+    pixels = image.plane(plane)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    low, high = np.asarray(image.window, np.float32).T
+    width = np.where(high > low, high - low, 1)
+    scaled = (pixels.astype(np.float32) - low) / width
+    if pixels.dtype.kind == "f":
+        scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+    return np.clip(scaled, 0, 1, out=scaled)
+
+
+def to_rgb(channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Show any number of channels as three.
+
+    One is repeated; two are shown as (a, b, mean); three are RGB; a fourth (alpha) is
+    dropped; more are averaged in three groups of neighbours.
+    """
+    count = channels.shape[-1]
+    if count == 1:
+        return np.repeat(channels, 3, axis=-1)
+    if count == 2:
+        return np.concatenate([channels, channels.mean(-1, keepdims=True)], axis=-1)
+    if count <= 4:
+        return np.ascontiguousarray(channels[..., :3])
+    groups: list[NDArray[Any]] = np.array_split(channels, 3, axis=-1)
+    return np.stack([group.mean(-1) for group in groups], axis=-1)

@@ -1,0 +1,65 @@
+"""Shared fixtures: toys, phantoms, a private cache, no network."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+os.environ.setdefault("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
+
+from toys import ToyEncoder, ToySegmenter
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path, monkeypatch):
+    """Keep every test away from the user's cache."""
+    monkeypatch.setenv("NAPARI_MEDFM_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Only this machine may be talked to."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1"):
+            raise AssertionError(f"a test reached for the network: {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def encoder():
+    return ToyEncoder()
+
+
+@pytest.fixture
+def segmenter():
+    return ToySegmenter()
+
+
+@pytest.fixture
+def disc():
+    """A bright disc on a dark, textured ground, uint16 (160, 192), and its truth."""
+    rng = np.random.default_rng(0)
+    rows, cols = np.mgrid[:160, :192]
+    truth = (rows - 70) ** 2 + (cols - 110) ** 2 < 35**2
+    image = 400 + 1500 * truth + rng.normal(0, 60, truth.shape)
+    return image.clip(0, 65535).astype(np.uint16), truth
+
+
+@pytest.fixture
+def ball():
+    """A bright ball in a volume, float32 (12, 96, 112), and its truth."""
+    rng = np.random.default_rng(1)
+    z, rows, cols = np.mgrid[:12, :96, :112]
+    truth = ((z - 6) * 5) ** 2 + (rows - 50) ** 2 + (cols - 60) ** 2 < 25**2
+    image = truth + rng.normal(0, 0.05, truth.shape)
+    return image.astype(np.float32), truth

@@ -1,0 +1,112 @@
+"""Tiny models with known behaviour, so that the whole chain runs in milliseconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_medfm.core.geometry import Box
+from napari_medfm.core.specs import Decoded, EncoderSpec, SegmenterSpec
+
+ENCODER = EncoderSpec(
+    name="toy-encoder",
+    title="Toy encoder",
+    domain="general",
+    architecture="patch means and spreads",
+    input_size=112,
+    licence="BSD-3-Clause",
+    commercial=True,
+    intended_use="tests",
+    patch=14,
+    dim=6,
+    prefix_tokens=0,
+    blocks=(0, 1),
+)
+SEGMENTER = SegmenterSpec(
+    name="toy-segmenter",
+    title="Toy segmenter",
+    domain="general",
+    architecture="grey value like the middle of the box",
+    input_size=64,
+    licence="BSD-3-Clause",
+    commercial=True,
+    intended_use="tests",
+    prompts=frozenset({"box"}),
+    normalisation="minmax",
+)
+
+
+class ToyEncoder:
+    """Tokens are the mean and spread of each patch's colours."""
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self.spec = ENCODER
+        self.weights_hash = "toy"
+        self.delay = delay
+        self.calls = 0
+        self.threads: set[str] = set()
+
+    def encode(self, batch):
+        self.calls += 1
+        self.threads.add(threading.current_thread().name)
+        time.sleep(self.delay)
+        n, height, width, _ = batch.shape
+        assert height % 14 == 0
+        assert width % 14 == 0
+        patches = batch.reshape(n, height // 14, 14, width // 14, 14, 3)
+        early = np.concatenate([patches.mean((2, 4)), patches.std((2, 4))], -1)
+        late = np.tanh(2 * early)
+        return np.stack([early, late], axis=-2).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class ToyCrop:
+    grey: np.ndarray
+
+    @property
+    def nbytes(self):
+        return self.grey.nbytes
+
+
+class ToySegmenter:
+    """Inside is what lies in the box and is as bright as the box's middle."""
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self.spec = SEGMENTER
+        self.weights_hash = "toy"
+        self.delay = delay
+        self.encodes = 0
+        self.decodes = 0
+
+    def encode(self, crop):
+        self.encodes += 1
+        time.sleep(self.delay)
+        return ToyCrop(crop.mean(-1))
+
+    def decode(
+        self,
+        embedding,
+        *,
+        boxes=None,
+        points=None,
+        point_labels=None,
+        low_res=None,
+        multimask=False,
+    ):
+        self.decodes += 1
+        grey = embedding.grey
+        masks = []
+        for box in boxes or []:
+            row, col = (
+                int(np.clip(v, 0, n - 1)) for v, n in zip(box.centre, grey.shape)
+            )
+            logits = 1 - 8 * np.abs(grey - grey[row, col])
+            inside = np.zeros(grey.shape, bool)
+            inside[Box(*box).rounded().clipped(grey.shape).slices] = True
+            masks.append(np.where(inside, logits, -5))
+        logits = np.stack(masks).astype(np.float32)[:, None]
+        scores = (logits > 0).mean((2, 3)).clip(0.5, 1).astype(np.float32)
+        return Decoded(logits, scores, logits[:, :, ::4, ::4])
