@@ -103,8 +103,8 @@ class Box(NamedTuple):
         )
         if box.height <= 0 or box.width <= 0:
             raise BadInput(
-                f"The box {tuple(self)} lies outside the plane of {shape[0]} x {shape[1]} "
-                "pixels: positions are (row, column) array indices"
+                f"The box {tuple(self)} lies outside the plane of {shape[0]} x "
+                f"{shape[1]} pixels: positions are (row, column) array indices"
             )
         return box
 
@@ -132,7 +132,8 @@ class Grid:
 
     def to_pixels(self, tokens: ArrayLike) -> Floats:
         """Pixel positions (n, 2) of fractional token indices (n, 2)."""
-        return np.asarray(tokens, float) * self.stride + np.asarray(self.offset)
+        pixels: Floats = np.asarray(tokens, float) * self.stride + self.offset
+        return pixels
 
     def to_tokens(self, pixels: ArrayLike) -> Floats:
         """Fractional token indices (n, 2) of pixel positions (n, 2)."""
@@ -187,8 +188,8 @@ def points_on(points: ArrayLike, shape: tuple[int, ...], what: str = "point") ->
     if not inside.all():
         first = tuple(float(v) for v in array[~inside][0])
         raise BadInput(
-            f"The {what} {first} lies outside the image of shape {shape}: positions are "
-            "array indices, row before column"
+            f"The {what} {first} lies outside the image of shape {shape}: "
+            "positions are array indices, row before column"
         )
     return array
 

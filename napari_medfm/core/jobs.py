@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from napari_medfm.core.errors import Cancelled
 
@@ -33,7 +33,7 @@ Steps = Generator[Progress, None, R]
 
 
 @dataclass(frozen=True)
-class Work(Generic[R, T]):
+class Work(Generic[T]):
     """A verb's snapshot, ready to run.
 
     Parameters
@@ -47,8 +47,8 @@ class Work(Generic[R, T]):
     """
 
     title: str
-    steps: Callable[[], Steps[R]]
-    commit: Callable[[R], T]
+    steps: Callable[[], Steps[Any]]
+    commit: Callable[[Any], T]
 
 
 class State(Enum):
@@ -75,7 +75,7 @@ class Job(Generic[T]):
 
     def __init__(
         self,
-        work: Work[R, T],
+        work: Work[T],
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.title = work.title
@@ -86,7 +86,7 @@ class Job(Generic[T]):
         self._on_progress = on_progress
         self._cancel = threading.Event()
         self._drained = threading.Event()
-        self._answer: R | None = None
+        self._answer: Any = None
         self._value: T | None = None
 
     def cancel(self) -> None:
@@ -111,7 +111,7 @@ class Job(Generic[T]):
         finally:
             self._drained.set()
 
-    def _run(self) -> R:
+    def _run(self) -> Any:
         steps = self._work.steps()
         try:
             while True:
@@ -125,8 +125,7 @@ class Job(Generic[T]):
                 raise Cancelled(
                     f"{self.title}: cancelled, nothing was changed"
                 ) from None
-            answer: R = stop.value
-            return answer
+            return stop.value
         finally:
             steps.close()
 

@@ -74,7 +74,8 @@ class Prompt:
         positive = self.point_labels is not None and bool(self.point_labels.any())
         if self.box is None and self.mask is None and not positive:
             raise BadInput(
-                "Nothing to segment: give a box, at least one point on the object, or a mask"
+                "Nothing to segment: give a box, at least one point on the object, "
+                "or a mask"
             )
 
     @property

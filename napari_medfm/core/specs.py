@@ -20,8 +20,8 @@ class Source:
     Parameters
     ----------
     kind
-        "wheel": ``ref`` is ``name==version`` on the Python package index, ``member`` the
-        file inside; "hub": ``ref`` is ``owner/repository``, ``member`` the file in it;
+        "wheel": ``ref`` is ``name==version`` on the Python package index, ``member``
+        the file inside; "hub": ``ref`` is ``owner/repository``, ``member`` its file;
         "url": ``ref`` is the address.
     sha256
         Digest of the file, where known; checked if given.
@@ -143,7 +143,7 @@ class Decoded:
     Parameters
     ----------
     logits
-        float32 (prompts, masks, rows, cols) at the crop's own resolution; > 0 is inside.
+        float32 (prompts, masks, rows, cols) at the crop's resolution; > 0 is inside.
     scores
         float32 (prompts, masks): predicted quality.
     low_res

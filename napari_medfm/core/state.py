@@ -48,7 +48,7 @@ class Labelling:
 
     def but(self, **changes: Any) -> Self:
         """Return a copy with some fields replaced; dicts are frozen."""
-        frozen = {
+        frozen: dict[str, Any] = {
             name: MappingProxyType(value) if isinstance(value, dict) else value
             for name, value in changes.items()
         }

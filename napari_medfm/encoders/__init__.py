@@ -1,1 +1,1 @@
-"""encoders"""
+"""Image encoders: one file, one SPEC, one family."""

@@ -56,8 +56,8 @@ def image_of(  # noqa: PLR0913  one keyword per fact about an image
     if ndim not in (2, 3):
         raise BadInput(
             f"{name!r} has shape {tuple(data.shape)}: pictures (row, col) and volumes "
-            "(plane, row, col) can be used, each with at most one channel axis. Pick one "
-            "time point or channel first, or name the channel axis"
+            "(plane, row, col) can be used, each with at most one channel axis. Pick "
+            "one time point or channel first, or name the channel axis"
         )
     resolved, matrix = affine_of(ndim, spacing, affine)
     image = Image(
@@ -84,7 +84,8 @@ def _as_pixels(data: Any, name: str) -> Any:
         raise BadInput(f"{name!r} holds {data.dtype}, not numbers")
     if len(data.shape) < 2:
         raise BadInput(
-            f"{name!r} has {len(data.shape)} axes: an image has at least rows and columns"
+            f"{name!r} has {len(data.shape)} axes: an image has at least rows "
+            "and columns"
         )
     if 0 in data.shape:
         raise BadInput(f"{name!r} is empty: its shape is {tuple(data.shape)}")
@@ -105,8 +106,8 @@ def _channel_axis(
         unknown = set(letters) - set("cstzyx")
         if unknown or not letters.replace("c", "").endswith("yx"):
             raise BadInput(
-                f"axes={axes!r}: use z or t (planes), then y (rows), x (columns), and c "
-                "(channels)"
+                f"axes={axes!r}: use z or t (planes), then y (rows), x (columns), and "
+                "c (channels)"
             )
         return letters.index("c") if "c" in letters else channel_axis
     if channel_axis is not None:

@@ -23,7 +23,8 @@ def normalised(image: Image, plane: int = 0) -> NDArray[np.float32]:
     scaled = (pixels.astype(np.float32) - low) / width
     if pixels.dtype.kind == "f":
         scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
-    return np.clip(scaled, 0, 1, out=scaled)
+    clipped: NDArray[np.float32] = np.clip(scaled, 0, 1, out=scaled)
+    return clipped
 
 
 def to_rgb(channels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,1 +1,1 @@
-"""exporters"""
+"""Writers of masks: one file, one format."""

@@ -1,1 +1,1 @@
-"""heads"""
+"""Few-shot heads: one file, one estimator."""

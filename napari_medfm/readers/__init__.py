@@ -1,1 +1,1 @@
-"""readers"""
+"""Readers of images: one file, one format."""

@@ -1,1 +1,1 @@
-"""segmenters"""
+"""Promptable segmenters: one file, one SPEC, one family."""

@@ -1,1 +1,1 @@
-"""verbs"""
+"""The long verbs of a session, each as snapshot, steps, commit."""
