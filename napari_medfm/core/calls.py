@@ -3,19 +3,63 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from napari_medfm.core.runs import Runs
+
+
+@dataclass(frozen=True)
+class Given:
+    """Something that only the user's program has, such as an array passed in."""
+
+    code: str
+
+    def __repr__(self) -> str:
+        return self.code
 
 
 @dataclass(frozen=True)
 class Call:
-    """One verb with its arguments, as plain JSON values."""
+    """One verb with its arguments as plain values, masks as `Runs`."""
 
     verb: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+
+    @classmethod
+    def of(cls, verb: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """Record a call; options left at None are not written down."""
+        kept = {
+            name: plain(value) for name, value in kwargs.items() if value is not None
+        }
+        return cls(verb, tuple(plain(arg) for arg in args), kept)
 
     def as_python(self, session: str = "s") -> str:
         """Return one line of Python that repeats it."""
         parts = [repr(arg) for arg in self.args]
         parts += [f"{name}={value!r}" for name, value in self.kwargs.items()]
         return f"{session}.{self.verb}({', '.join(parts)})"
+
+
+def plain(value: Any) -> Any:
+    """Turn an argument into plain values that print as Python and dump as JSON."""
+    if isinstance(value, np.ndarray):
+        return Runs.of(value) if value.dtype == bool else plain(value.tolist())
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(plain(item) for item in value)
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str, Given)):
+        return value
+    if isinstance(getattr(value, "data", None), np.ndarray):
+        return plain(value.data)
+    return Given(getattr(value, "as_code", type(value).__name__.lower()))

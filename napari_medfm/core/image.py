@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -52,6 +53,8 @@ class Image:
         Coarser copies of ``data`` (a pyramid), finest first, ``data`` not included.
     source
         File it came from.
+    uid
+        Tells images apart within a process, also after one replaced another.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Image:
     metadata: MappingProxyType[str, Any] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    uid: int = field(default_factory=itertools.count().__next__)
 
     @property
     def shape(self) -> tuple[int, ...]:

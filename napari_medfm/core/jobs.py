@@ -83,7 +83,7 @@ class Job(Generic[T]):
         self.progress = Progress(0, 0)
         self.error: BaseException | None = None
         self._work = work
-        self._on_progress = on_progress
+        self.on_progress = on_progress
         self._cancel = threading.Event()
         self._drained = threading.Event()
         self._answer: Any = None
@@ -118,8 +118,8 @@ class Job(Generic[T]):
                 if self.cancelled:
                     raise Cancelled(f"{self.title}: cancelled, nothing was changed")
                 self.progress = next(steps)
-                if self._on_progress is not None:
-                    self._on_progress(self.progress)
+                if self.on_progress is not None:
+                    self.on_progress(self.progress)
         except StopIteration as stop:
             if self.cancelled:
                 raise Cancelled(

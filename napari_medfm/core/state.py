@@ -36,7 +36,11 @@ class Accepted:
 
 @dataclass(frozen=True, eq=False)
 class Labelling:
-    """Classes, annotations, prompts, masks, thresholds. Never changed in place."""
+    """Classes, annotations, prompts, masks, thresholds; never changed in place.
+
+    ``prompts`` and ``masks`` are the object in hand of each (image, plane); ``thresholds``
+    are biases of (image, class value); ``head`` is what these annotations trained.
+    """
 
     classes: tuple[LabelClass, ...]
     annotations: tuple[Annotation, ...] = ()
@@ -45,6 +49,7 @@ class Labelling:
     masks: MappingProxyType[tuple[str, int], Mask] = MappingProxyType({})
     thresholds: MappingProxyType[tuple[str, int], float] = MappingProxyType({})
     accepted: tuple[Accepted, ...] = ()
+    head: Any = None
 
     def but(self, **changes: Any) -> Self:
         """Return a copy with some fields replaced; dicts are frozen."""

@@ -1,0 +1,94 @@
+"""What of a mask, prediction or array goes into a label map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.errors import BadInput
+from napari_medfm.core.image import Image
+from napari_medfm.core.results import Mask, Prediction
+from napari_medfm.core.runs import Runs
+from napari_medfm.core.state import Accepted, Labelling
+from napari_medfm.verbs.labelling import class_of
+
+
+def accepted_region(  # noqa: PLR0913  one argument per fact of the gesture
+    labelling: Labelling,
+    image: Image,
+    what: Mask | Prediction | NDArray[Any] | None,
+    class_name: str | None,
+    plane: int | None,
+    origin: str | None,
+) -> Accepted:
+    """Turn what was accepted into class values on a plane or on the whole image.
+
+    Raises
+    ------
+    BadInput
+        If there is nothing to accept, the class is unclear, or the shape or values do
+        not fit.
+    """
+    if what is None:
+        what = labelling.masks.get((image.name, image.plane_index(plane)))
+        if what is None:
+            raise BadInput("There is no mask in hand here: segment something first")
+    provenance = dict(getattr(what, "provenance", {}))
+    if isinstance(what, Prediction):
+        source = what.labels if plane is None else what.labels[image.plane_index(plane)]
+        shape_plane = plane if image.ndim == 3 else None
+        return Accepted(
+            image.name, shape_plane, source, False, origin or "prediction", provenance
+        )
+    if isinstance(what, Mask):
+        plane = what.plane if plane is None else plane
+        what = what.data
+    array = what.mask() if isinstance(what, Runs) else np.asarray(what)
+    on_plane = _plane_of(image, array.shape, plane)
+    if array.dtype == bool:
+        value = _single_class(labelling, class_name)
+        values = np.where(array, value, 0).astype(_dtype(labelling))
+        return Accepted(
+            image.name, on_plane, values, True, origin or "mask", provenance
+        )
+    values = _class_values(labelling, array)
+    return Accepted(image.name, on_plane, values, False, origin or "edited", provenance)
+
+
+def _plane_of(image: Image, shape: tuple[int, ...], plane: int | None) -> int | None:
+    if shape == image.shape:
+        return None
+    if image.ndim == 3 and shape == image.plane_shape:
+        return image.plane_index(plane)
+    raise BadInput(
+        f"Labels of shape {shape} do not fit {image.name!r} of shape {image.shape}"
+    )
+
+
+def _single_class(labelling: Labelling, class_name: str | None) -> int:
+    if class_name is not None:
+        return class_of(labelling, class_name).value
+    real = [c for c in labelling.classes if c.value]
+    if len(real) != 1:
+        names = ", ".join(repr(c.name) for c in real) or "none yet; use add_class"
+        raise BadInput(f"Say which class it is: {names}")
+    return real[0].value
+
+
+def _class_values(labelling: Labelling, array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype.kind not in "ui":
+        raise BadInput(f"Labels are whole numbers (class values), not {array.dtype}")
+    known = {c.value for c in labelling.classes}
+    unknown = sorted(set(np.unique(array).tolist()) - known)
+    if unknown:
+        raise BadInput(
+            f"The values {unknown[:5]} belong to no class: use add_class first"
+        )
+    return array.astype(_dtype(labelling))
+
+
+def _dtype(labelling: Labelling) -> type[np.unsignedinteger[Any]]:
+    largest = max(c.value for c in labelling.classes)
+    return np.uint8 if largest < 256 else np.uint16

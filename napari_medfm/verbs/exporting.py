@@ -1,0 +1,130 @@
+"""Write masks, heads and tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.errors import BadInput
+from napari_medfm.core.image import Image
+from napari_medfm.core.jobs import Progress, Steps, Work
+from napari_medfm.core.labels import LabelClass
+from napari_medfm.engine.provenance import provenance_of
+from napari_medfm.exporters import export_labels
+from napari_medfm.verbs.fitting import predict
+from napari_medfm.verbs.headfile import save_head
+from napari_medfm.verbs.labelling import label_map
+from napari_medfm.verbs.workspace import Workspace
+
+
+def export_masks(ws: Workspace, image: str, path: str | Path) -> Work[list[Path]]:
+    """Write an image's label map, with its provenance beside it.
+
+    What was accepted is written; if nothing was, what the head predicts; if there is no
+    head, the masks in hand, as class 1.
+
+    Parameters
+    ----------
+    path
+        Where to; the suffix chooses the format.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    BadInput
+        If there is nothing to write, or the format is unknown or does not fit.
+    WriteFailed
+        If the folder cannot be written; what was there is as it was.
+    """
+    source, state = ws.image(image), ws.labelling
+    target = Path(path)
+    accepted = [a for a in state.accepted if a.image == image]
+    in_hand = {plane: m for (name, plane), m in state.masks.items() if name == image}
+    prediction = None
+    classes = state.classes
+    facts: dict[str, Any]
+    if accepted:
+        labels, facts = (
+            label_map(state, source),
+            {
+                "what": "accepted labels",
+                "regions": [
+                    {"plane": a.plane, "origin": a.origin, **a.provenance}
+                    for a in accepted
+                ],
+            },
+        )
+    elif state.head is not None:
+        labels, facts = None, {"what": "prediction"}
+        prediction = predict(ws, image)
+    elif in_hand:
+        labels = _stack(source, {p: m.data for p, m in in_hand.items()})
+        classes = state.classes if len(classes) > 1 else (*classes, _OBJECT)
+        facts = {
+            "what": "masks in hand",
+            "regions": [{"plane": p, **m.provenance} for p, m in in_hand.items()],
+        }
+    else:
+        raise BadInput(
+            f"Nothing to export for {image!r}: accept a mask or train a head first"
+        )
+
+    def steps() -> Steps[list[Path]]:
+        yield Progress(0, 1, "collecting")
+        found = labels
+        if prediction is not None:
+            made = yield from prediction.steps()
+            found, facts["regions"] = made.labels, [made.provenance]
+        yield Progress(0, 1, f"writing {target.name}")
+        record = provenance_of(
+            source,
+            annotations=[a for a in state.annotations if a.image == image],
+            classes=classes,
+            head=None if state.head is None else state.head.card,
+            content=facts,
+        )
+        return export_labels(target, found, source, classes, record)
+
+    return Work(f"Exporting {image}", steps, lambda paths: paths)
+
+
+_OBJECT = LabelClass("object", 1, "#e69f00")
+
+
+def _stack(image: Image, masks: dict[int, NDArray[np.bool_]]) -> NDArray[np.uint8]:
+    labels = np.zeros((image.n_planes, *image.plane_shape), np.uint8)
+    for plane, mask in masks.items():
+        labels[plane][mask] = 1
+    return labels.reshape(image.shape)
+
+
+def export_head(ws: Workspace, path: str | Path) -> Work[Path]:
+    """Write the session's head as one safetensors file with its card.
+
+    Raises
+    ------
+    BadInput
+        If there is no head.
+    WriteFailed
+        If the folder cannot be written.
+    """
+    model = ws.labelling.head
+    if model is None:
+        raise BadInput("There is no head yet: annotate two classes and fit first")
+    target = Path(path)
+    if not target.name.endswith(".safetensors"):
+        raise BadInput(f"A head's file ends in .head.safetensors, not {target.name!r}")
+
+    def steps() -> Steps[Path]:
+        yield Progress(0, 1, f"writing {target.name}")
+        save_head(target, model)
+        return target
+
+    return Work("Exporting the head", steps, lambda written: written)
