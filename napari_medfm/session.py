@@ -21,7 +21,7 @@ from napari_medfm.core.image import Image
 from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.specs import Encoder, ModelSpec, Segmenter
-from napari_medfm.core.state import Accepted, Labelling
+from napari_medfm.core.state import Labelling
 from napari_medfm.engine.intake import image_of
 from napari_medfm.engine.weights import cache_folder
 from napari_medfm.verbs import labelling as edit
@@ -45,8 +45,8 @@ class Session:
     ----------
     encoder, segmenter
         Names from `list_models`, or loaded models of your own that follow the protocols
-        in `napari_medfm.core.specs`. Nothing is loaded before it is used, and nothing is
-        ever downloaded here.
+        in `napari_medfm.core.specs`. Nothing is loaded before it is used, and
+        nothing is ever downloaded here.
     cache_dir
         Folder for weights and embeddings; the user's cache folder if None.
     device
@@ -208,7 +208,7 @@ class Session:
         return unique
 
     def remove_image(self, name: str) -> None:
-        """Forget an image and all that was said of it; `undo` brings the labels back."""
+        """Forget an image and all that was said of it."""
         self.workspace.image(name)
         self.workspace.change(edit.without_image(self.workspace.labelling, name))
         del self.workspace.images[name]
@@ -324,8 +324,9 @@ class Session:
             here = named.get(wanted.name) or values.get(wanted.value)
             if here and (here.name, here.value) != (wanted.name, wanted.value):
                 raise BadInput(
-                    f"The head calls class {wanted.value} {wanted.name!r}, this session "
-                    f"has {here.name!r} as {here.value}: use it in a new session"
+                    f"The head calls class {wanted.value} {wanted.name!r}, this "
+                    f"session has {here.name!r} as {here.value}: use it in a new "
+                    "session"
                 )
         new = tuple(c for c in model.classes if c.name not in named)
         classes = tuple(sorted((*self.classes, *new), key=lambda c: c.value))
@@ -363,8 +364,8 @@ class Session:
         Parameters
         ----------
         what
-            A `Mask`, a `Prediction`, a boolean array, or an array of class values, which
-            replaces what was there; the plane's mask in hand if None.
+            A `Mask`, a `Prediction`, a boolean array, or an array of class values,
+            which replaces what was there; the plane's mask in hand if None.
         class_name
             Class of a mask or boolean array; the first class if there is just one.
         plane

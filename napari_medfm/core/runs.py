@@ -17,8 +17,8 @@ _MAX_PIXELS = 2**34
 class Runs(str):
     """A boolean mask written as its shape and its runs of true pixels.
 
-    ``"3x4:1+2 9+1"`` is a 3 x 4 mask whose true pixels, counted row by row, are two from
-    number 1 and one from number 9.
+    ``"3x4:1+2 9+1"`` is a 3 x 4 mask whose true pixels, counted row by row, are two
+    from number 1 and one from number 9.
     """
 
     __slots__ = ()

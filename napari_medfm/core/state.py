@@ -38,8 +38,9 @@ class Accepted:
 class Labelling:
     """Classes, annotations, prompts, masks, thresholds; never changed in place.
 
-    ``prompts`` and ``masks`` are the object in hand of each (image, plane); ``thresholds``
-    are biases of (image, class value); ``head`` is what these annotations trained.
+    ``prompts`` and ``masks`` are the object in hand of each (image, plane);
+    ``thresholds`` are biases of (image, class value); ``head`` is what these
+    annotations trained.
     """
 
     classes: tuple[LabelClass, ...]

@@ -15,7 +15,7 @@ from napari_medfm.core.state import Accepted, Labelling
 from napari_medfm.verbs.labelling import class_of
 
 
-def accepted_region(  # noqa: PLR0913  one argument per fact of the gesture
+def accepted_region(
     labelling: Labelling,
     image: Image,
     what: Mask | Prediction | NDArray[Any] | None,

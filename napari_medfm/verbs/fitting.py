@@ -30,8 +30,8 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
     Parameters
     ----------
     head
-        "ridge" is immediate; "auto" weighs the recipes by grouped validation on your own
-        labels and keeps the best; see `napari_medfm.heads` for the others.
+        "ridge" is immediate; "auto" weighs the recipes by grouped validation on your
+        own labels and keeps the best; see `napari_medfm.heads` for the others.
 
     Returns
     -------
@@ -49,8 +49,8 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
     if len(labelled) < 2:
         have = ", ".join(c.name for c in state.classes if c.value in labelled) or "none"
         raise BadInput(
-            f"A head needs examples of two classes at least; so far: {have}. Background "
-            "counts: mark a few places that belong to nothing"
+            f"A head needs examples of two classes at least; so far: {have}. "
+            "Background counts: mark a few places that belong to nothing"
         )
     images = {name: ws.images[name] for name in {a.image for a in annotations}}
     reader, classes = ws.planes, state.classes
@@ -126,8 +126,8 @@ def _check_encoder(model: TrainedModel, reader: PlaneReader) -> None:
     encoder = reader.encoder.get()
     if made_with.get("name") != encoder.spec.name:
         raise BadInput(
-            f"This head was made with the encoder {made_with.get('name')!r}; the session "
-            f"uses {encoder.spec.name!r}. Choose that encoder first"
+            f"This head was made with the encoder {made_with.get('name')!r}; the "
+            f"session uses {encoder.spec.name!r}. Choose that encoder first"
         )
     if made_with.get("weights_sha256") != encoder.weights_hash:
         raise BadInput(

@@ -80,8 +80,8 @@ def with_annotation(
     Raises
     ------
     BadInput
-        If neither or both of ``points`` and ``mask`` are given, nothing is marked, or it
-        does not lie on the image.
+        If neither or both of ``points`` and ``mask`` are given, nothing is marked, or
+        it does not lie on the image.
     """
     label_class = class_of(labelling, name)
     if (points is None) == (mask is None):

@@ -237,7 +237,8 @@ def _mask_on(shape: Sequence[int], mask: Any) -> NDArray[np.bool_]:
     array = as_mask(mask)
     if array.shape != tuple(shape):
         raise BadInput(
-            f"The mask has shape {array.shape}, the plane {tuple(shape)}: give one plane's"
+            f"The mask has shape {array.shape}, the plane {tuple(shape)}: give "
+            "the mask of one plane"
         )
     if not array.any():
         raise BadInput("The mask is empty: there is nothing to start from")

@@ -1,8 +1,9 @@
 """The three ways to use a long verb: wait for it, start it, or take its work.
 
 ``session.embed("ct")`` waits and shows a bar. ``session.embed.start("ct")`` runs in a
-thread and returns a `Job`. ``session.embed.work("ct")`` returns the `Work` itself, for a
-runner of another kind (the window has one). All three record the call when it commits.
+thread and returns a `Job`. ``session.embed.work("ct")`` returns the `Work` itself, for
+a runner of another kind (the window has one). All three record the call when it
+commits.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class Verb(Generic[P, T]):
     Parameters
     ----------
     plan
-        Takes the workspace and the verb's arguments, checks them, takes the snapshot and
-        returns the `Work`.
+        Takes the workspace and the verb's arguments, checks them, takes the snapshot
+        and returns the `Work`.
     """
 
     def __init__(self, plan: Callable[Concatenate[Workspace, P], Work[T]]) -> None:

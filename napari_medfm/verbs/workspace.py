@@ -1,4 +1,4 @@
-"""What a session owns: images, models, caches, and the user's labelling with its past."""
+"""What a session owns: images, models, caches, the labelling and its past."""
 
 from __future__ import annotations
 
