@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from napari_medfm.core.image import Image
@@ -13,6 +14,7 @@ from napari_medfm.core.specs import Encoder
 from napari_medfm.engine.embed import embed_rgb, embedding_key
 from napari_medfm.engine.features import PlaneFeatures, plane_features
 from napari_medfm.engine.rgb import normalised, to_rgb
+from napari_medfm.engine.similarity import SimilarityIndex
 from napari_medfm.engine.store import EmbeddingStore
 from napari_medfm.verbs.models import Model
 
@@ -20,8 +22,8 @@ from napari_medfm.verbs.models import Model
 class FeatureCache:
     """The features of the planes used last, kept in memory up to a size."""
 
-    def __init__(self, max_planes: int = 48) -> None:
-        self._max = max_planes
+    def __init__(self, max_bytes: int = 2 * 2**30) -> None:
+        self._max = max_bytes
         self._planes: OrderedDict[str, PlaneFeatures] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -37,8 +39,30 @@ class FeatureCache:
         with self._lock:
             self._planes[key] = features
             self._planes.move_to_end(key)
-            while len(self._planes) > self._max:
-                self._planes.popitem(last=False)
+            held = sum(plane.nbytes for plane in self._planes.values())
+            while held > self._max and len(self._planes) > 1:
+                held -= self._planes.popitem(last=False)[1].nbytes
+
+
+class IndexCache:
+    """The planes compared last, ready for the next click."""
+
+    def __init__(self, max_indices: int = 3) -> None:
+        self._max = max_indices
+        self._kept: OrderedDict[tuple[str, ...], SimilarityIndex] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, embeddings: Mapping[str, Embedding]) -> SimilarityIndex:
+        """Return the index of these planes, made once."""
+        key = tuple(f"{name}={e.key}" for name, e in sorted(embeddings.items()))
+        with self._lock:
+            index = self._kept.pop(key, None)
+            if index is None:
+                index = SimilarityIndex.of(embeddings)
+            self._kept[key] = index
+            while len(self._kept) > self._max:
+                self._kept.popitem(last=False)
+        return index
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +96,9 @@ class PlaneReader:
         """Return the embedding of a plane: from the store, or computed and stored."""
         yield Progress(0, 1, f"reading {image.name}")
         key = self.key(image, plane)
+        cached = self.cache.get(key)
+        if cached is not None:
+            return Embedding(cached.layers, cached.grid, key, cached.encoder)
         stored = self.store.get(key)
         if stored is not None:
             return stored

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,8 @@ from napari_medfm.core.geometry import points_on
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.results import Embedding
-from napari_medfm.engine.similarity import similarity as similarity_maps
 from napari_medfm.engine.upsample import upsample
-from napari_medfm.verbs.planes import PlaneReader
+from napari_medfm.verbs.planes import IndexCache, PlaneReader
 from napari_medfm.verbs.workspace import Workspace
 
 Maps = dict[str, NDArray[np.float32]]
@@ -69,7 +67,7 @@ def similarity(
     query = _Query(source, positive, negative, clicked)
     return Work(
         f"Similarity in {image}",
-        lambda: _maps(reader, query, targets, wanted),
+        lambda: _maps(reader, indices, query, wanted),
         lambda maps: maps,
     )
 
@@ -114,25 +112,23 @@ def _wanted(
 
 def _maps(
     reader: PlaneReader,
+    indices: IndexCache,
     query: _Query,
-    targets: list[Image],
-    wanted: Mapping[str, list[int]],
+    wanted: Sequence[tuple[Image, list[int]]],
 ) -> Steps[Maps]:
     embeddings: dict[str, Embedding] = {}
     jobs = [(query.image, plane) for plane in query.planes]
-    jobs += [(target, plane) for target in targets for plane in wanted[target.name]]
+    jobs += [(target, plane) for target, planes in wanted for plane in planes]
     for done, (image, plane) in enumerate(jobs):
         key = _key(image.name, plane)
         if key not in embeddings:
             embeddings[key] = yield from reader.embedding(image, plane)
         yield Progress(done, len(jobs), f"{image.name}, plane {plane + 1}")
-    tokens = similarity_maps(
-        MappingProxyType(embeddings), query.positive, query.negative
-    )
+    tokens = indices.of(embeddings).maps(query.positive, query.negative)
     maps: Maps = {}
-    for target in targets:
+    for target, planes in wanted:
         volume = np.full((target.n_planes, *target.plane_shape), np.nan, np.float32)
-        for plane in wanted[target.name]:
+        for plane in planes:
             key = _key(target.name, plane)
             values = upsample(
                 tokens[key][..., None], embeddings[key].grid, target.plane_shape

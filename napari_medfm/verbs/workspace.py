@@ -13,7 +13,7 @@ from napari_medfm.core.state import Labelling
 from napari_medfm.engine.crops import CropCache
 from napari_medfm.engine.store import EmbeddingStore
 from napari_medfm.verbs.models import Model
-from napari_medfm.verbs.planes import FeatureCache, PlaneReader
+from napari_medfm.verbs.planes import FeatureCache, IndexCache, PlaneReader
 
 BACKGROUND = LabelClass("background", 0, "#000000")
 
@@ -41,6 +41,7 @@ class Workspace:
         self.images: dict[str, Image] = {}
         self.crops = CropCache()
         self.planes = PlaneReader(encoder, EmbeddingStore(embeddings), FeatureCache())
+        self.indices = IndexCache()
         self.history: list[Call] = []
         self.labelling = Labelling(classes=(BACKGROUND,))
         self._past: list[Labelling] = []
