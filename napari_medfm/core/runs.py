@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadInput
 
-_FORM = re.compile(r"\d+(x\d+)+:(\d+\+\d+( \d+\+\d+)*)?")
+_FORM = re.compile(r"\d+(x\d+)*:(\d+\+\d+( \d+\+\d+)*)?")
 _MAX_PIXELS = 2**34
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +60,8 @@ def similarity(
         raise BadInput("Nothing to compare with: give at least one position in `at`")
     targets = [ws.image(name) for name in (images or [image])]
     clicked = sorted({int(p) for p in _planes(np.concatenate([positive, negative]))})
-    wanted = {
-        target.name: _wanted(target, image, clicked, planes) for target in targets
-    }
-    reader = ws.planes
+    wanted = [(target, _wanted(target, image, clicked, planes)) for target in targets]
+    reader, indices = ws.planes, ws.indices
     query = _Query(source, positive, negative, clicked)
     return Work(
         f"Similarity in {image}",
