@@ -44,7 +44,7 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
         If fewer than two classes (background counts) are annotated.
     """
     state = ws.labelling
-    annotations = tuple(a for a in state.annotations if a.level == "pixel")
+    annotations = tuple(a for a in state.annotations if a.image in ws.images)
     labelled = {a.value for a in annotations}
     if len(labelled) < 2:
         have = ", ".join(c.name for c in state.classes if c.value in labelled) or "none"
