@@ -1,7 +1,7 @@
 """Heads: small classifiers of feature rows. One file is one head, with its SPEC.
 
-Every head follows scikit-learn's rules (`fit`, `predict_proba`, `classes_`), gives logits
-(`decision_function`), and is nothing but arrays (`tensors`, `from_tensors`).
+Every head follows scikit-learn's rules (`fit`, `predict_proba`, `classes_`), gives
+logits (`decision_function`), and is nothing but arrays (`tensors`, `from_tensors`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadFile, BadInput
-from napari_medfm.core.specs import HeadSpec
-from napari_medfm.engine.probability import Scorer
+from napari_medfm.engine.scoring import HeadSpec, Scorer
 
 
 def names() -> tuple[str, ...]:
@@ -57,7 +56,9 @@ def from_tensors(name: str, tensors: Mapping[str, NDArray[Any]]) -> Scorer:
         If the name is unknown or the arrays are not of such a head.
     """
     if name not in _classes():
-        raise BadFile(f"The head is of an unknown kind {name[:40]!r}: update the program")
+        raise BadFile(
+            f"The head is of an unknown kind {name[:40]!r}: update the program"
+        )
     head: Scorer = _classes()[name].from_tensors(tensors)
     return head
 
@@ -75,6 +76,8 @@ def _classes() -> dict[str, Any]:
     for entry in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{entry.name}")
         found[module.SPEC.name] = next(
-            item for item in vars(module).values() if getattr(item, "spec", None) is module.SPEC
+            item
+            for item in vars(module).values()
+            if getattr(item, "spec", None) is module.SPEC
         )
     return found

@@ -1,0 +1,161 @@
+"""Similarity maps: the cosine of whitened tokens to the tokens clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.errors import BadInput
+from napari_medfm.core.geometry import Grid
+from napari_medfm.core.results import Embedding
+from napari_medfm.engine.threads import one_blas_thread
+
+Floats = NDArray[np.float32]
+Reference = tuple[str, tuple[float, float]]
+_SHRINKAGE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarityIndex:
+    """Tokens of some planes, made ready so that a click costs one matrix product.
+
+    Parameters
+    ----------
+    tokens
+        Per plane float32 (rows * cols, dim), whitened, each of length one.
+    grids
+        Where the tokens of each plane lie.
+    """
+
+    tokens: Mapping[str, Floats]
+    grids: Mapping[str, Grid]
+
+    @classmethod
+    def of(
+        cls, embeddings: Mapping[str, Embedding], *, whiten: bool = True
+    ) -> SimilarityIndex:
+        """Prepare planes that are to be compared with one another.
+
+        Parameters
+        ----------
+        embeddings
+            Planes by a name of the caller's; all of one encoder.
+        whiten
+            Centre the tokens of each plane and divide by the covariance within planes,
+            shrunk by a tenth towards a multiple of the identity. Without it the map is
+            the plain cosine of the encoder's tokens.
+
+        Raises
+        ------
+        BadInput
+            If the embeddings are of different encoders.
+        """
+        _same_encoder(embeddings)
+        rows = {name: _rows(e) for name, e in embeddings.items()}
+        with one_blas_thread():
+            if whiten:
+                rows = _whitened(rows)
+            ready = {name: _unit(values) for name, values in rows.items()}
+        return cls(ready, {name: e.grid for name, e in embeddings.items()})
+
+    def maps(
+        self, at: Sequence[Reference], against: Sequence[Reference] = ()
+    ) -> dict[str, Floats]:
+        """Score every token by its likeness to places clicked.
+
+        Parameters
+        ----------
+        at, against
+            (plane name, (row, col)): places that are meant, and places that are not.
+
+        Returns
+        -------
+        dict
+            Plane name -> float32 (rows, cols) in [-1, 1]: the cosine to the most
+            similar of ``at``, less the cosine to the most similar of ``against`` where
+            that is positive. So a negative takes away only from what resembles it, and
+            scores at most 0 itself.
+
+        Raises
+        ------
+        BadInput
+            If ``at`` is empty, or a plane is not one of those prepared.
+        """
+        if not at:
+            raise BadInput(
+                "Nothing to compare with: give at least one position in `at`"
+            )
+        positive, negative = self._tokens_at(at), self._tokens_at(against)
+        scores = {}
+        with one_blas_thread():
+            for name, tokens in self.tokens.items():
+                score = (tokens @ positive.T).max(1)
+                if len(negative):
+                    score -= np.maximum((tokens @ negative.T).max(1), 0)
+                grid = self.grids[name]
+                scores[name] = np.clip(score, -1, 1).reshape(grid.rows, grid.cols)
+        return scores
+
+    def _tokens_at(self, places: Sequence[Reference]) -> Floats:
+        found = []
+        for name, position in places:
+            if name not in self.tokens:
+                raise BadInput(f"{name!r} was clicked but has no embedding here")
+            grid = self.grids[name]
+            row, col = grid.nearest([position])[0]
+            found.append(self.tokens[name][row * grid.cols + col])
+        return np.array(found, np.float32)
+
+
+def similarity(
+    embeddings: Mapping[str, Embedding],
+    at: Sequence[Reference],
+    against: Sequence[Reference] = (),
+    *,
+    whiten: bool = True,
+) -> dict[str, Floats]:
+    """Prepare planes and score them once; see `SimilarityIndex` for many clicks."""
+    return SimilarityIndex.of(embeddings, whiten=whiten).maps(at, against)
+
+
+def _same_encoder(embeddings: Mapping[str, Embedding]) -> None:
+    made_by = {e.encoder for e in embeddings.values()}
+    if len(made_by) > 1:
+        raise BadInput(
+            f"Embeddings of {' and '.join(sorted(made_by))} cannot be compared: embed "
+            "all images with one encoder"
+        )
+
+
+def _rows(embedding: Embedding) -> Floats:
+    tokens = embedding.tokens
+    return tokens.reshape(-1, tokens.shape[-1]).astype(np.float32)
+
+
+def _whitened(rows: dict[str, Floats]) -> dict[str, Floats]:
+    from scipy.linalg import solve_triangular
+
+    centred = {name: values - values.mean(0) for name, values in rows.items()}
+    covariance = sum(values.T @ values for values in centred.values())
+    matrix = np.asarray(covariance, np.float64) / sum(map(len, centred.values()))
+    level = float(np.trace(matrix)) / len(matrix)
+    if level <= 1e-12:
+        return centred
+    matrix *= 1 - _SHRINKAGE
+    matrix[np.diag_indices_from(matrix)] += _SHRINKAGE * level
+    root = np.linalg.cholesky(matrix)
+    inverse = solve_triangular(root, np.eye(len(root)), lower=True).T
+    return {
+        name: values @ inverse.astype(np.float32) for name, values in centred.items()
+    }
+
+
+def _unit(values: Floats) -> Floats:
+    length = np.linalg.norm(values, axis=1, keepdims=True)
+    unit: Floats = np.divide(
+        values, length, out=np.zeros_like(values), where=length > 1e-12
+    )
+    return unit

@@ -1,0 +1,149 @@
+"""Labelled pixels as heads see them: rows of features with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.labels import Annotation
+from napari_medfm.engine.features import Kind, PlaneFeatures
+from napari_medfm.engine.sums import RidgeSums, fold
+
+_MOST_ROWS = 256
+_FEW_ROWS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """What one annotation says about one plane.
+
+    Parameters
+    ----------
+    annotation, image, group, plane, value, gesture
+        Where it comes from, and the class value it gives.
+    pixels
+        Positions (n, 2) on the plane, at most 256, chosen by a fixed seed.
+    token_index, token_weight
+        Tokens nearest to *all* its pixels (at most 256) and how much each was painted,
+        on average 1.
+    features
+        Of the plane; rows are taken from it when a head asks.
+    """
+
+    annotation: int
+    image: str
+    group: str
+    plane: int
+    value: int
+    gesture: str
+    pixels: NDArray[np.int32]
+    token_index: NDArray[np.intp]
+    token_weight: NDArray[np.float64]
+    features: PlaneFeatures
+
+    def rows(self, kind: Kind) -> NDArray[np.float32]:
+        """Return feature rows (n, width): one a token, or for filters one a pixel."""
+        if kind == "filters":
+            index = self.pixels[:, 0] * self.features.shape[1] + self.pixels[:, 1]
+            return self.features.rows(kind, index)
+        return self.features.rows(kind, self.token_index)
+
+    def weights(self, kind: Kind) -> NDArray[np.float64]:
+        """Return the weight of each of `rows`."""
+        if kind == "filters":
+            share = self.token_weight.sum() / len(self.pixels)
+            return np.full(len(self.pixels), share)
+        return self.token_weight
+
+    @cached_property
+    def sums(self) -> RidgeSums:
+        """What ridge regression needs of its tokens."""
+        return RidgeSums.of(self.rows("tokens"), self.value, self.token_weight)
+
+
+def examples_of(
+    annotation: Annotation, group: str, features: Mapping[int, PlaneFeatures]
+) -> tuple[Example, ...]:
+    """Turn an annotation into examples, one a plane.
+
+    Parameters
+    ----------
+    group
+        Patient, slide or centre of the image.
+    features
+        Of each plane it touches; plane 0 of a picture.
+    """
+    pixels = annotation.pixels
+    if pixels.shape[1] == 2:
+        return (_example(annotation, group, 0, pixels, features[0]),)
+    return tuple(
+        _example(
+            annotation, group, plane, pixels[pixels[:, 0] == plane, 1:], features[plane]
+        )
+        for plane in np.unique(pixels[:, 0]).tolist()
+    )
+
+
+def _example(
+    annotation: Annotation,
+    group: str,
+    plane: int,
+    pixels: NDArray[np.int32],
+    features: PlaneFeatures,
+) -> Example:
+    rng = np.random.default_rng([annotation.id, plane])
+    grid = features.grid
+    near = grid.nearest(pixels)
+    tokens, counts = np.unique(near @ [grid.cols, 1], return_counts=True)
+    chosen = _chosen(rng, len(tokens))
+    counts = counts[chosen].astype(np.float64)
+    return Example(
+        annotation=annotation.id,
+        image=annotation.image,
+        group=group,
+        plane=plane,
+        value=annotation.value,
+        gesture=annotation.kind,
+        pixels=pixels[_chosen(rng, len(pixels))],
+        token_index=tokens[chosen].astype(np.intp),
+        token_weight=counts / counts.mean(),
+        features=features,
+    )
+
+
+def _chosen(rng: np.random.Generator, count: int) -> NDArray[np.intp]:
+    if count <= _MOST_ROWS:
+        return np.arange(count)
+    return np.sort(rng.choice(count, _MOST_ROWS, replace=False))
+
+
+def stacked(
+    examples: Sequence[Example], kind: Kind
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
+    """Join the rows, class values and weights of examples, in their order."""
+    rows = [example.rows(kind) for example in examples]
+    values = [np.full(len(r), e.value) for r, e in zip(rows, examples, strict=True)]
+    weights = [example.weights(kind) for example in examples]
+    return (
+        np.concatenate(rows),
+        np.concatenate(values).astype(np.int64),
+        np.concatenate(weights),
+    )
+
+
+def token_sums(examples: Sequence[Example]) -> RidgeSums:
+    """Add what ridge regression needs of the tokens of examples, in their order.
+
+    Large annotations keep their own sums; clicks are summed together, class by class,
+    from their rows, which is faster than keeping a matrix for each.
+    """
+    few = [e for e in examples if len(e.token_index) <= _FEW_ROWS]
+    parts = [e.sums for e in examples if len(e.token_index) > _FEW_ROWS]
+    for value in sorted({e.value for e in few}):
+        rows, _, weights = stacked([e for e in few if e.value == value], "tokens")
+        parts.append(RidgeSums.of(rows, value, weights))
+    return fold(parts)

@@ -1,0 +1,152 @@
+"""Apply a trained model to a plane at full resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.errors import BadInput
+from napari_medfm.engine.features import PlaneFeatures
+from napari_medfm.engine.probability import decide
+from napari_medfm.engine.threads import one_blas_thread
+from napari_medfm.engine.upsample import corners, upsample_maps
+from napari_medfm.verbs.trained import Expert, TrainedModel
+
+Floats = NDArray[np.float32]
+_CHUNK = 8192
+
+
+def predict_plane(
+    model: TrainedModel,
+    features: PlaneFeatures,
+    biases: Mapping[int, float] | None = None,
+) -> tuple[NDArray[Any], Floats, Floats]:
+    """Label every pixel of a plane.
+
+    Parameters
+    ----------
+    biases
+        This image's own correction: class value -> number added to its logit.
+
+    Returns
+    -------
+    labels, probabilities, uncertainty
+        Class values, uint8 (uint16 above 255) (height, width); float32
+        (classes, height, width) in the order of ``model.classes``; and one minus the
+        margin between the two most probable classes, 0 sure ... 1 unsure.
+
+    Raises
+    ------
+    BadInput
+        If the model was made for features of another width: another encoder, or another
+        number of channels.
+    """
+    logits = plane_logits(model, features, biases)
+    return decide(logits, model.values)
+
+
+def plane_logits(
+    model: TrainedModel,
+    features: PlaneFeatures,
+    biases: Mapping[int, float] | None = None,
+) -> Floats:
+    """Return the logits float32 (classes, height, width) that decide.
+
+    Raises
+    ------
+    BadInput
+        As `predict_plane`.
+    """
+    check_fits(model, features)
+    shift = _shift(model, biases)
+    grid = features.grid
+    coarse = [expert for expert in model.experts if expert.kind != "filters"]
+    fine = [expert for expert in model.experts if expert.kind == "filters"]
+    maps = np.tile(shift[:, None], grid.rows * grid.cols)
+    for expert in coarse:
+        maps += _all_rows(expert, features, grid.rows * grid.cols).T
+    logits = upsample_maps(maps.reshape(-1, grid.rows, grid.cols), grid, features.shape)
+    height, width = features.shape
+    for expert in fine:
+        logits += _all_rows(expert, features, height * width).T.reshape(logits.shape)
+    return _smoothed(logits, model.smoothing)
+
+
+def pixel_logits(
+    experts: Sequence[Expert], features: PlaneFeatures, pixels: NDArray[np.integer]
+) -> list[Floats]:
+    """Return each expert's own logits (n, classes) at pixels (n, 2).
+
+    The same numbers that `plane_logits` adds there, before weights and smoothing, at
+    the cost of these pixels only.
+    """
+    found = []
+    index, weight = corners(features.grid, pixels)
+    flat = pixels[:, 0] * features.shape[1] + pixels[:, 1]
+    for expert in experts:
+        if expert.kind == "filters":
+            found.append(expert.head.decision_function(features.rows("filters", flat)))
+            continue
+        tokens, inverse = np.unique(index, return_inverse=True)
+        scores = expert.head.decision_function(features.rows(expert.kind, tokens))
+        around = scores[inverse.reshape(index.shape)]
+        found.append((around * weight[..., None]).sum(1))
+    return found
+
+
+def check_fits(model: TrainedModel, features: PlaneFeatures) -> None:
+    """Refuse features of another encoder or another number of channels.
+
+    Raises
+    ------
+    BadInput
+        If a width does not fit.
+    """
+    for expert in model.experts:
+        have, want = features.width(expert.kind), expert.head.width
+        if have == want:
+            continue
+        if expert.kind == "filters":
+            raise BadInput(
+                "This head was trained on images with another number of channels "
+                f"({want} filters, here {have}): use it on images of that kind"
+            )
+        raise BadInput(
+            f"This head was made with another encoder ({want} features a token; "
+            f"{features.encoder!r} gives {have}): use the encoder named in its card"
+        )
+
+
+def _shift(model: TrainedModel, biases: Mapping[int, float] | None) -> Floats:
+    shift = np.array(model.bias, np.float32)
+    for value, bias in (biases or {}).items():
+        if value in model.values:
+            shift[model.values.index(value)] += bias
+    return shift
+
+
+def _all_rows(expert: Expert, features: PlaneFeatures, count: int) -> Floats:
+    """Weighted logits (count, classes) of every token or pixel, a chunk at a time."""
+    parts = []
+    with one_blas_thread():
+        if expert.kind == "tokens" and expert.head.spec.linear:
+            parts.append(expert.head.decision_function(features.tokens))
+        else:
+            for first in range(0, count, _CHUNK):
+                rows = features.rows(expert.kind, slice(first, first + _CHUNK))
+                parts.append(expert.head.decision_function(rows))
+    logits: Floats = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return logits if expert.weight == 1 else logits * np.float32(expert.weight)
+
+
+def _smoothed(logits: Floats, sigma: float) -> Floats:
+    if sigma <= 0:
+        return logits
+    from scipy.ndimage import gaussian_filter
+
+    for row in logits:
+        gaussian_filter(row, sigma, truncate=3, output=row)
+    return logits

@@ -1,0 +1,64 @@
+"""A trained model: experts, how they are weighed, and the card that tells about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.labels import LabelClass
+from napari_medfm.engine.features import Kind
+from napari_medfm.engine.scoring import Scorer
+
+
+@dataclass(frozen=True, eq=False)
+class Expert:
+    """A head on one kind of features; its logits count ``weight`` times."""
+
+    kind: Kind
+    head: Scorer
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """Everything that predicting needs, and where it came from.
+
+    Parameters
+    ----------
+    recipe
+        How it was trained: "ridge", "logistic", ..., "pool".
+    classes
+        The classes it can tell apart, by ascending value.
+    experts
+        Their weighted logits are added.
+    bias
+        Added to the logits of each class: a tempered log-prior, or zeros.
+    smoothing
+        Sigma in pixels of the Gaussian over the logits; 0 for none.
+    card
+        Encoder, label counts, origin of every annotation, validation, calibration,
+        licences, program version; JSON values only.
+    """
+
+    recipe: str
+    classes: tuple[LabelClass, ...]
+    experts: tuple[Expert, ...]
+    bias: tuple[float, ...]
+    smoothing: float = 0.0
+    card: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """Class values, ascending."""
+        return tuple(c.value for c in self.classes)
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return everything learned as arrays, named by expert."""
+        found: dict[str, NDArray[Any]] = {"bias": np.array(self.bias, np.float64)}
+        for number, expert in enumerate(self.experts):
+            for name, array in expert.head.tensors().items():
+                found[f"expert{number}.{name}"] = array
+        return found
