@@ -73,12 +73,15 @@ def _responses(plane: Floats) -> Iterator[Floats]:
 def _derivatives(smooth: Floats, sigma: float) -> Iterator[Floats]:
     down, across = _slope(smooth, 0), _slope(smooth, 1)
     scale = np.float32(sigma)
-    yield scale * np.hypot(down, across)
+    steep: Floats = scale * np.hypot(down, across)
+    yield steep
     rr, cc, rc = _slope(down, 0), _slope(across, 1), _slope(down, 1)
     middle = (rr + cc) / 2
     spread = np.hypot((rr - cc) / 2, rc)
-    yield scale**2 * (middle + spread)
-    yield scale**2 * (middle - spread)
+    larger: Floats = scale**2 * (middle + spread)
+    smaller: Floats = scale**2 * (middle - spread)
+    yield larger
+    yield smaller
 
 
 def _slope(values: Floats, axis: int) -> Floats:

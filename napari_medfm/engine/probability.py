@@ -20,7 +20,7 @@ def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def log_of(probabilities: NDArray[np.floating[Any]], floor: float = 0.01) -> Floats:
-    """Logits of probabilities that may be 0: ``floor`` is shared by all classes first."""
+    """Logits of probabilities that may be 0: first lifted by a shared ``floor``."""
     count = probabilities.shape[-1]
     lifted = (1 - floor) * np.asarray(probabilities, np.float64) + floor / count
     logits: Floats = np.log(lifted).astype(np.float32)
@@ -30,13 +30,13 @@ def log_of(probabilities: NDArray[np.floating[Any]], floor: float = 0.01) -> Flo
 def balanced(
     y: NDArray[np.int64], sample_weight: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
-    """Row weights by which every class weighs the same, n in sum."""
+    """Row weights by which every class weighs the same, and all as much as before."""
     weights = (
         np.ones(len(y)) if sample_weight is None else np.array(sample_weight, float)
     )
     _, index = np.unique(y, return_inverse=True)
     sums = np.bincount(index, weights)
-    result: NDArray[np.float64] = weights * len(y) / (len(sums) * sums[index])
+    result: NDArray[np.float64] = weights * sums.sum() / (len(sums) * sums[index])
     return result
 
 
