@@ -1,0 +1,235 @@
+"""The part of a plane a segmenter looks at, and the embeddings of such parts.
+
+A crop is planned from the prompt: wide enough to show the object with its
+surroundings, snapped to a coarse raster of places and sizes so that neighbouring
+prompts share it. An embedding is computed once and decoded as often as needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.geometry import Box, Resize
+from napari_medfm.core.labels import Prompt
+from napari_medfm.core.specs import Decoded, Segmenter
+
+MARGIN = 1.5
+_RASTER = 8
+_PLANE_KEYS = tuple[str, str, Box]
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """An embedded part of a plane.
+
+    Parameters
+    ----------
+    box
+        Whole pixels of the plane.
+    shape
+        Rows and columns the segmenter saw; the part was shrunk if it was larger than
+        the model's input.
+    embedding
+        The segmenter's own state.
+    """
+
+    box: Box
+    shape: tuple[int, int]
+    embedding: Any
+
+    @property
+    def resize(self) -> Resize:
+        """The map from plane positions to positions in what the segmenter saw."""
+        scale = (self.shape[0] / self.box.height, self.shape[1] / self.box.width)
+        return Resize((self.box.row0, self.box.col0), scale)
+
+    def to_crop(self, boxes: list[Box]) -> list[Box]:
+        """Boxes of the plane in the crop's own pixels."""
+        (row, col), (down, right) = self.resize.origin, self.resize.scale
+        return [
+            Box(
+                (box.row0 - row) * down,
+                (box.col0 - col) * right,
+                (box.row1 - row) * down,
+                (box.col1 - col) * right,
+            )
+            for box in boxes
+        ]
+
+    def to_plane(self, boxes: list[Box]) -> list[Box]:
+        """Boxes of the crop in the plane's pixels."""
+        (row, col), (down, right) = self.resize.origin, self.resize.scale
+        return [
+            Box(
+                box.row0 / down + row,
+                box.col0 / right + col,
+                box.row1 / down + row,
+                box.col1 / right + col,
+            )
+            for box in boxes
+        ]
+
+
+class CropCache:
+    """Embeddings of crops, the least recently used dropped first. Thread-safe.
+
+    Parameters
+    ----------
+    max_bytes
+        Memory that may be held.
+
+    Attributes
+    ----------
+    encodes
+        How many encoder passes were paid for so far.
+    """
+
+    def __init__(self, max_bytes: int = 512 * 2**20) -> None:
+        self.max_bytes = max_bytes
+        self.encodes = 0
+        self._crops: OrderedDict[tuple[str, str, Box], Crop] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held now."""
+        return self._bytes
+
+    def holds(self, plane_key: str, box: Box, segmenter: Segmenter) -> bool:
+        """Whether a crop is here, so that asking for it costs no encoder pass."""
+        with self._lock:
+            return (plane_key, segmenter.weights_hash, box) in self._crops
+
+    def get(
+        self,
+        rgb: NDArray[np.float32],
+        plane_key: str,
+        box: Box,
+        segmenter: Segmenter,
+    ) -> Crop:
+        """Return the embedded crop, computed now if it is not here.
+
+        Parameters
+        ----------
+        rgb
+            The plane, float32 (rows, cols, 3) in [0, 1].
+        plane_key
+            Tells this plane's pixels from any other's.
+        box
+            Whole pixels, within the plane.
+        """
+        key = (plane_key, segmenter.weights_hash, box)
+        with self._lock:
+            if key in self._crops:
+                self._crops.move_to_end(key)
+                return self._crops[key]
+        pixels = shrunk(rgb[box.slices], segmenter.spec.input_size)
+        crop = Crop(box, (pixels.shape[0], pixels.shape[1]), segmenter.encode(pixels))
+        with self._lock:
+            self.encodes += 1
+            self._put(key, crop)
+        return crop
+
+    def _put(self, key: tuple[str, str, Box], crop: Crop) -> None:
+        old = self._crops.pop(key, None)
+        self._bytes -= 0 if old is None else old.embedding.nbytes
+        self._crops[key] = crop
+        self._bytes += crop.embedding.nbytes
+        while self._bytes > self.max_bytes and len(self._crops) > 1:
+            _, dropped = self._crops.popitem(last=False)
+            self._bytes -= dropped.embedding.nbytes
+
+
+def plan_crop(prompt: Prompt, plane_shape: tuple[int, int], input_size: int) -> Box:
+    """Choose the part of a plane that shows a prompt's object with its surroundings.
+
+    It is a square of 1.5 to 2.1 times the extent of box, mask and clicks on the
+    object, and never smaller than the model's input where the plane is larger.
+
+    Returns
+    -------
+    Box
+        Whole pixels; the whole plane if the object fills most of it.
+    """
+    extent = prompt_extent(prompt)
+    side = max(MARGIN * max(extent.height, extent.width), input_size)
+    return square_around(extent, side, plane_shape)
+
+
+def prompt_extent(prompt: Prompt) -> Box:
+    """Return the tight box of everything a prompt says about its object."""
+    parts = [] if prompt.box is None else [prompt.box]
+    if prompt.mask is not None:
+        around = Box.around(prompt.mask)
+        parts += [] if around is None else [around]
+    parts += [
+        Box(row - 0.5, col - 0.5, row + 0.5, col + 0.5) for row, col in prompt.positives
+    ]
+    corners = np.array(parts)
+    return Box(*corners[:, :2].min(0).tolist(), *corners[:, 2:].max(0).tolist())
+
+
+def square_around(
+    extent: Box, side: float, plane_shape: tuple[int, int], *, snap: bool = True
+) -> Box:
+    """Return a square of about this side, with the extent near its middle.
+
+    Sides grow in steps of a quarter octave and corners lie on a raster of an eighth
+    of the side, so that neighbouring extents share squares. At the plane's border the
+    square is moved inwards, and cut where the plane is smaller.
+    """
+    if snap:
+        side = 2 ** (np.ceil(np.log2(side) * 4 - 1e-9) / 4)
+    whole = round(side)
+    step = max(1, whole // _RASTER) if snap else 1
+    origin = []
+    length = []
+    for low, high, size in (
+        (extent.row0, extent.row1, plane_shape[0]),
+        (extent.col0, extent.col1, plane_shape[1]),
+    ):
+        start = round(((low + high) / 2 - whole / 2) / step) * step
+        origin.append(int(np.clip(start, 0, max(0, size - whole))))
+        length.append(min(whole, size))
+    return Box(origin[0], origin[1], origin[0] + length[0], origin[1] + length[1])
+
+
+def shrunk(pixels: NDArray[np.float32], longest: int) -> NDArray[np.float32]:
+    """Return RGB pixels shrunk (never grown) so that the longest side fits.
+
+    Shrinking averages over the pixels that fall together (triangle filter).
+    """
+    rows, cols = pixels.shape[:2]
+    factor = longest / max(rows, cols)
+    if factor >= 1:
+        return np.ascontiguousarray(pixels)
+    shape = max(1, round(rows * factor)), max(1, round(cols * factor))
+    return resized(pixels, shape)
+
+
+def resized(pixels: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize (rows, cols, k) bilinearly, averaging where it shrinks."""
+    from PIL import Image
+
+    size = (shape[1], shape[0])
+    planes = [
+        np.asarray(
+            Image.fromarray(np.ascontiguousarray(pixels[..., k])).resize(
+                size, Image.Resampling.BILINEAR
+            )
+        )
+        for k in range(pixels.shape[-1])
+    ]
+    return np.stack(planes, axis=-1)
+
+
+def decode_boxes(crop: Crop, boxes: list[Box], segmenter: Segmenter) -> Decoded:
+    """Decode boxes of the plane on a crop; answers at the resolution it was seen in."""
+    return segmenter.decode(crop.embedding, boxes=crop.to_crop(boxes))
