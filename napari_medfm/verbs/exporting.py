@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,9 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.state import Labelling
+from napari_medfm.engine.atomic import atomic_bytes
+from napari_medfm.engine.measure import Measurement, measure
 from napari_medfm.engine.provenance import provenance_of
 from napari_medfm.exporters import export_labels
 from napari_medfm.verbs.fitting import predict
@@ -128,3 +134,81 @@ def export_head(ws: Workspace, path: str | Path) -> Work[Path]:
         return target
 
     return Work("Exporting the head", steps, lambda written: written)
+
+
+def export_table(
+    ws: Workspace, path: str | Path, images: Sequence[str] | None = None
+) -> Work[Path]:
+    """Write one row per accepted object: class, size, position, intensity.
+
+    Sizes are in the units of the spacing, squared or cubed (mm gives mm2, mm3).
+
+    Parameters
+    ----------
+    path
+        A .csv file.
+    images
+        Names; every image with accepted labels if None.
+
+    Raises
+    ------
+    BadInput
+        If nothing was accepted, or the suffix is another.
+    WriteFailed
+        If the folder cannot be written.
+    """
+    target, state = Path(path), ws.labelling
+    if target.suffix.lower() != ".csv":
+        raise BadInput(
+            f"Tables are written as .csv, not {target.suffix or 'nothing'!r}"
+        )
+    having = [name for name in ws.images if _has_labels(state, name)]
+    names = having if images is None else list(images)
+    if not names:
+        raise BadInput("Nothing to measure: accept a mask or prediction first")
+    sources = [ws.image(name) for name in names]
+    classes = [c for c in state.classes if c.value]
+
+    def steps() -> Steps[Path]:
+        rows: list[dict[str, Any]] = []
+        for done, source in enumerate(sources):
+            yield Progress(done, len(sources), f"measuring {source.name}")
+            labels = label_map(state, source)
+            for label_class in classes:
+                found = measure(labels, source, label_class.value)
+                rows += [_row(source, label_class, item) for item in found]
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+        atomic_bytes(target, text.getvalue().encode())
+        return target
+
+    return Work("Exporting the table", steps, lambda written: written)
+
+
+_COLUMNS = (
+    *("image", "class", "value", "object", "pixels", "size"),
+    *("plane", "row", "col", "intensity_mean", "intensity_std"),
+)
+
+
+def _has_labels(state: Labelling, name: str) -> bool:
+    return any(item.image == name for item in state.accepted)
+
+
+def _row(image: Image, label_class: LabelClass, item: Measurement) -> dict[str, Any]:
+    plane = item.centre[0] if image.ndim == 3 else ""
+    return {
+        "image": image.name,
+        "class": label_class.name,
+        "value": item.value,
+        "object": item.number,
+        "pixels": item.pixels,
+        "size": item.size,
+        "plane": plane,
+        "row": item.centre[-2],
+        "col": item.centre[-1],
+        "intensity_mean": item.intensity_mean,
+        "intensity_std": item.intensity_std,
+    }
