@@ -76,12 +76,9 @@ def _derivatives(smooth: Floats, sigma: float) -> Iterator[Floats]:
     steep: Floats = scale * np.hypot(down, across)
     yield steep
     rr, cc, rc = _slope(down, 0), _slope(across, 1), _slope(down, 1)
-    middle = (rr + cc) / 2
-    spread = np.hypot((rr - cc) / 2, rc)
-    larger: Floats = scale**2 * (middle + spread)
-    smaller: Floats = scale**2 * (middle - spread)
-    yield larger
-    yield smaller
+    middle: Floats = (rr + cc) * np.float32(0.5)
+    spread = np.hypot((rr - cc) * np.float32(0.5), rc)
+    yield from ((middle + spread) * scale * scale, (middle - spread) * scale * scale)
 
 
 def _slope(values: Floats, axis: int) -> Floats:

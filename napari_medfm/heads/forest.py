@@ -26,9 +26,9 @@ _FLOOR = 0.05
 class Forest:
     """Trees as one table of nodes.
 
-    Node ``i`` sends a row to ``left_[i]`` if ``row[feature_[i]] <= threshold_[i]``, else
-    to ``right_[i]``; a leaf leads to itself. ``roots_`` are the trees' first nodes and
-    ``value_`` the class shares at each node.
+    Node ``i`` sends a row to ``left_[i]`` if ``row[feature_[i]] <= threshold_[i]``,
+    else to ``right_[i]``; a leaf leads to itself. ``roots_`` are the trees' first nodes
+    and ``value_`` the class shares at each node.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Forest:
         return self
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities (n, classes): the mean over the trees of their leaves' shares."""
+        """Probabilities (n, classes): the mean over trees of their leaves' shares."""
         found = np.empty((len(X), len(self.classes_)))
         rows = np.ascontiguousarray(X, np.float32)
         for first in range(0, len(rows), _CHUNK):

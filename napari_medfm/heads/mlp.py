@@ -35,7 +35,7 @@ class SmallNetwork:
 
     spec = SPEC
 
-    def __init__(  # noqa: PLR0913  the constructor only keeps its settings
+    def __init__(
         self,
         hidden: int = 64,
         steps: int = 120,

@@ -22,7 +22,7 @@ _SHARPNESS = np.float32(5)
 
 
 class Prototype:
-    """The class whose mean is nearest, after centring and scaling rows to length one."""
+    """The class whose mean is nearest, once rows are centred and of length one."""
 
     spec = SPEC
 

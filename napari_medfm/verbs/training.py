@@ -6,18 +6,29 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import LabelClass
+from napari_medfm.engine.calibrate import log_prior
 from napari_medfm.engine.features import PlaneFeatures
-from napari_medfm.heads.ridge import Ridge
-from napari_medfm.verbs.examples import Example, examples_of, token_sums
+from napari_medfm.engine.pool import log_loss, pool_weights
+from napari_medfm.verbs.examples import Example, examples_of
+from napari_medfm.verbs.predicting import pixel_logits
+from napari_medfm.verbs.recipes import PARTS, HeldOut, Part, fit_part, held_out
 from napari_medfm.verbs.trained import Expert, TrainedModel
 
 __all__ = ["RECIPES", "Example", "Expert", "TrainedModel", "examples_of", "train"]
 
-RECIPES = ("ridge",)
+RECIPES = (*PARTS, "auto")
 SCHEMA = 1
+_CANDIDATES = ("pool", "logistic", "ridge", "forest")
+_SMOOTHING = 1.5
+_PRIOR_WEIGHT = 0.5
+_PRIOR_PIXELS = 2000
+_TIE = 0.02
 
 
 def train(
@@ -37,9 +48,13 @@ def train(
     classes
         All classes of the session; the model knows those with examples.
     recipe
-        One of `RECIPES`.
+        "ridge" is immediate. "pool" weighs deep tokens and filters by predictions on
+        images that were left out (blocks of the image, if there is one), adds a
+        tempered prior of the classes and smooths a little. "auto" does so too, but
+        keeps a single expert where that does better, and keeps the table. The others
+        are one head each.
     context
-        Planes to learn priors from, without labels.
+        Planes from which the prior is estimated, without labels; usually the annotated.
     card
         Facts to keep beside the model, such as the encoder.
 
@@ -52,15 +67,102 @@ def train(
         raise BadInput(f"No head {recipe!r}: there are {', '.join(RECIPES)}")
     ordered = sorted(examples, key=lambda e: (e.annotation, e.plane))
     known = _labelled(ordered, classes)
+    about = {**_card(ordered, known), **(card or {})}
+    if recipe in ("pool", "auto"):
+        model = yield from _pooled(ordered, known, recipe, context, about)
+        return model
     yield Progress(0, 1, f"training {recipe}")
-    experts = (Expert("tokens", Ridge().fit_sums(token_sums(ordered))),)
+    experts = tuple(fit_part(part, ordered) for part in PARTS[recipe])
+    return TrainedModel(recipe, known, experts, (0.0,) * len(known), 0.0, about)
+
+
+def _pooled(
+    examples: Sequence[Example],
+    classes: tuple[LabelClass, ...],
+    recipe: str,
+    context: Sequence[PlaneFeatures],
+    card: dict[str, Any],
+) -> Steps[TrainedModel]:
+    """Weigh experts by held-out predictions, refit them on everything, calibrate."""
+    candidates = _CANDIDATES if recipe == "auto" else (recipe,)
+    parts = list(dict.fromkeys(part for name in candidates for part in PARTS[name]))
+    values = [c.value for c in classes]
+    tested = yield from held_out(examples, parts, values)
+    chosen, table = _choose(candidates, tested)
+    own = PARTS[chosen]
+    if tested is None:
+        weights = (1 / np.sqrt(len(own)),) * len(own)
+    else:
+        weights = pool_weights([tested.logits[part] for part in own], tested.index)
+    experts = []
+    for number, (part, weight) in enumerate(zip(own, weights, strict=True)):
+        yield Progress(number, len(own) + 1, f"training {part.head}")
+        fitted = fit_part(part, examples)
+        experts.append(Expert(part.kind, fitted.head, float(weight)))
+    yield Progress(len(own), len(own) + 1, "estimating the prior")
+    bias = _prior(experts, context, len(classes))
+    card["validation"] = table
+    card["calibration"] = {
+        "prior_weight": _PRIOR_WEIGHT if len(context) else 0.0,
+        "log_prior": bias.tolist(),
+        "expert_weights": [expert.weight for expert in experts],
+        "smoothing": _SMOOTHING,
+    }
     return TrainedModel(
-        recipe=recipe,
-        classes=known,
-        experts=experts,
-        bias=(0.0,) * len(known),
-        card={**_card(ordered, known), **(card or {})},
+        chosen, classes, tuple(experts), tuple(bias.tolist()), _SMOOTHING, card
     )
+
+
+def _choose(
+    candidates: Sequence[str], tested: HeldOut | None
+) -> tuple[str, dict[str, Any]]:
+    """Pick the recipe of least held-out log-loss; the first named wins a near tie."""
+    if tested is None:
+        why = "each class was labelled in one place only: nothing could be held out"
+        return candidates[0], {"how": "none", "losses": {}, "reason": why}
+    losses = {name: _loss(PARTS[name], tested) for name in candidates}
+    best = min(losses.values())
+    chosen = next(name for name in candidates if losses[name] <= best + _TIE)
+    reason = f"{chosen} has the least log-loss on labels it was not trained on"
+    if losses[chosen] > best:
+        reason = (
+            f"{chosen} is within {_TIE} of the least log-loss and is the safer choice"
+        )
+    return chosen, {
+        "how": tested.folds.how,
+        "folds": tested.folds.count,
+        "losses": losses,
+        "reason": reason,
+    }
+
+
+def _loss(parts: Sequence[Part], tested: HeldOut) -> float:
+    """Held-out log-loss, the weights of each fold from the other folds."""
+    logits = [tested.logits[part] for part in parts]
+    total = np.zeros_like(logits[0])
+    for fold in np.unique(tested.fold):
+        inside = tested.fold == fold
+        others = ~inside if len(np.unique(tested.index[~inside])) > 1 else inside
+        weights = pool_weights([part[others] for part in logits], tested.index[others])
+        for weight, part in zip(weights, logits, strict=True):
+            total[inside] += np.float32(weight) * part[inside]
+    return log_loss(total, tested.index, tested.weights)
+
+
+def _prior(
+    experts: Sequence[Expert], context: Sequence[PlaneFeatures], count: int
+) -> NDArray[np.float64]:
+    """Estimate the shares of the classes on whole planes, from samples of them."""
+    samples = []
+    for number, features in enumerate(context):
+        rng = np.random.default_rng([7, number])
+        pixels = rng.integers(0, features.shape, (_PRIOR_PIXELS, 2))
+        logits = pixel_logits(experts, features, pixels)
+        weighted = [e.weight * part for e, part in zip(experts, logits, strict=True)]
+        samples.append(np.sum(weighted, axis=0))
+    if not samples:
+        return np.zeros(count)
+    return log_prior(np.concatenate(samples), _PRIOR_WEIGHT)
 
 
 def _labelled(

@@ -1,0 +1,68 @@
+"""Pooling experts: a weighted sum of logits, the weights from honest predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.engine.probability import balanced, softmax
+
+Doubles = NDArray[np.float64]
+_PULL = 0.02
+_MOST = 4.0
+
+
+def log_loss(
+    logits: NDArray[np.floating], index: NDArray[np.integer], weights: Doubles
+) -> float:
+    """Weighted mean of minus the log-probability of the true class.
+
+    Parameters
+    ----------
+    logits, index, weights
+        (n, classes), column of the true class (n,), weight of each row (n,).
+    """
+    probability = softmax(logits)[np.arange(len(index)), index]
+    return float(np.average(-np.log(np.maximum(probability, 1e-12)), weights=weights))
+
+
+def pool_weights(
+    logits: Sequence[NDArray[np.floating]],
+    index: NDArray[np.integer],
+    row_weights: Doubles | None = None,
+) -> tuple[float, ...]:
+    """Find the weights of experts whose weighted logits explain held-out labels best.
+
+    A logarithmic pool; with one expert this is temperature scaling. Weights lie in
+    [0, 4] and are drawn a little towards an even pool, which decides when there are few
+    labels.
+
+    Parameters
+    ----------
+    logits
+        Of each expert (n, classes), from predictions on groups it was not trained on.
+    index
+        Column of the true class (n,).
+    """
+    from scipy.optimize import minimize
+
+    stack = np.stack([np.asarray(part, np.float64) for part in logits])
+    weights = balanced(np.asarray(index, np.int64), row_weights)
+    weights = weights / weights.sum()
+    even = np.full(len(stack), 1 / np.sqrt(len(stack)))
+    targets = np.eye(stack.shape[2])[index]
+
+    def loss(scale: Doubles) -> tuple[float, Doubles]:
+        mixed = np.tensordot(scale, stack, 1)
+        error = (softmax(mixed) - targets) * weights[:, None]
+        value = log_loss(mixed, index, weights) + _PULL * np.sum((scale - even) ** 2)
+        slope = np.tensordot(stack, error, ([1, 2], [0, 1])) + 2 * _PULL * (
+            scale - even
+        )
+        return value, slope
+
+    bounds = [(0.0, _MOST)] * len(stack)
+    found = minimize(loss, even, jac=True, method="L-BFGS-B", bounds=bounds)
+    return tuple(float(value) for value in found.x)

@@ -1,0 +1,131 @@
+"""Recipes: which experts, and how their held-out predictions are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm import heads
+from napari_medfm.core.jobs import Progress, Steps
+from napari_medfm.engine.features import Kind
+from napari_medfm.engine.probability import balanced
+from napari_medfm.engine.validate import Folds, folds_of
+from napari_medfm.heads.ridge import Ridge
+from napari_medfm.verbs.examples import Example, stacked, token_sums
+from napari_medfm.verbs.predicting import pixel_logits
+from napari_medfm.verbs.trained import Expert
+
+_MOST_TESTED = 64
+
+
+@dataclass(frozen=True)
+class Part:
+    """One expert of a recipe: features, head, and the head's settings."""
+
+    kind: Kind
+    head: str
+    settings: tuple[tuple[str, float], ...] = ()
+
+
+_DEEP = Part("deep", "logistic", (("C", 0.003),))
+_DETAIL = Part("filters", "forest")
+PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
+    {
+        "ridge": (Part("tokens", "ridge"),),
+        "logistic": (_DEEP,),
+        "prototype": (Part("tokens", "prototype"),),
+        "knn": (Part("tokens", "knn"),),
+        "mlp": (Part("deep", "mlp"),),
+        "forest": (_DETAIL,),
+        "pool": (_DEEP, _DETAIL),
+    }
+)
+
+
+def fit_part(part: Part, examples: Sequence[Example]) -> Expert:
+    """Fit one expert to examples in their order."""
+    if part.head == "ridge":
+        return Expert(
+            part.kind, Ridge(**dict(part.settings)).fit_sums(token_sums(examples))
+        )
+    rows, values, weights = stacked(examples, part.kind)
+    head = heads.make(part.head, **dict(part.settings))
+    head.fit(rows, values, weights)
+    return Expert(part.kind, head)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Logits at labelled pixels by experts that were not trained on their group.
+
+    Parameters
+    ----------
+    logits
+        Part -> float32 (n, classes).
+    index, weights, fold
+        Per pixel: the column of the true class, a weight that balances classes, and the
+        fold that tested it.
+    folds
+        How the examples were cut.
+    """
+
+    logits: MappingProxyType[Part, NDArray[np.float32]]
+    index: NDArray[np.intp]
+    weights: NDArray[np.float64]
+    fold: NDArray[np.intp]
+    folds: Folds
+
+
+def held_out(
+    examples: Sequence[Example], parts: Sequence[Part], values: Sequence[int]
+) -> Steps[HeldOut | None]:
+    """Predict every example by experts trained without its group.
+
+    Folds that leave fewer classes to train on are passed over. None if all do: then
+    nothing honest can be said.
+    """
+    folds = folds_of(
+        [e.group for e in examples], np.array([_place(e) for e in examples])
+    )
+    found: dict[Part, list[NDArray[np.float32]]] = {part: [] for part in parts}
+    truth: list[NDArray[np.intp]] = []
+    number: list[NDArray[np.intp]] = []
+    for fold in range(folds.count):
+        train, test = folds.split(fold)
+        if {examples[i].value for i in train} != set(values):
+            continue
+        fitted = []
+        for part in parts:
+            yield Progress(fold, folds.count, f"validating {part.head}")
+            fitted.append(fit_part(part, [examples[i] for i in train]))
+        for example in (examples[i] for i in test):
+            pixels = _tested(example)
+            scores = pixel_logits(fitted, example.features, pixels)
+            for part, score in zip(parts, scores, strict=True):
+                found[part].append(score)
+            truth.append(np.full(len(pixels), values.index(example.value)))
+            number.append(np.full(len(pixels), fold))
+    if not truth:
+        return None
+    index = np.concatenate(truth)
+    return HeldOut(
+        MappingProxyType({part: np.concatenate(found[part]) for part in parts}),
+        index,
+        balanced(index.astype(np.int64), None),
+        np.concatenate(number),
+        folds,
+    )
+
+
+def _place(example: Example) -> tuple[float, float, float]:
+    row, col = example.pixels.mean(0)
+    return float(example.plane), float(row), float(col)
+
+
+def _tested(example: Example) -> NDArray[np.int32]:
+    step = max(1, len(example.pixels) // _MOST_TESTED)
+    return example.pixels[::step]
