@@ -106,6 +106,11 @@ class Session:
         )
 
     @property
+    def options(self) -> dict[str, Any]:
+        """cache_dir, device and offline as they were given."""
+        return dict(self._options)
+
+    @property
     def encoder(self) -> str:
         """Name of the encoder in use."""
         return self.workspace.encoder.name

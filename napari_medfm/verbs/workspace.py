@@ -93,6 +93,11 @@ class Workspace:
         return True
 
     @property
+    def depth(self) -> int:
+        """How many changes `undo` could take back one after another."""
+        return len(self._past)
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is something to undo."""
         return bool(self._past)
