@@ -1,0 +1,115 @@
+"""Embeddings kept between sessions: a folder with a size limit, or memory only."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+from napari_medfm.core.errors import BadFile
+from napari_medfm.core.results import Embedding
+from napari_medfm.engine.entries import (
+    WRITING,
+    read_entry,
+    remove_entry,
+    size_of,
+    write_entry,
+)
+
+_GIB = 1 << 30
+_IN_MEMORY = 2 * _GIB
+_STALE = 24 * 3600
+_log = logging.getLogger(__name__)
+
+
+class EmbeddingStore:
+    """A cache of embeddings; the ones not used for longest go first.
+
+    Safe for several threads, and for several programs on one folder.
+
+    Parameters
+    ----------
+    root
+        Its folder, made on the first write; None keeps everything in memory.
+    max_bytes
+        Size limit on disk; in memory at most 2 GiB of it are used.
+    """
+
+    def __init__(self, root: Path | None, max_bytes: int = 8 * _GIB) -> None:
+        self.root = None if root is None else Path(root)
+        self.max_bytes = max_bytes
+        self._memory: OrderedDict[str, Embedding] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Embedding | None:
+        """Return an embedding, or None where there is none that can be trusted.
+
+        A damaged entry is removed. Nothing in an entry is ever run.
+        """
+        with self._lock:
+            if key in self._memory:
+                self._memory.move_to_end(key)
+                return self._memory[key]
+        if self.root is None:
+            return None
+        folder = self._folder(self.root, key)
+        if not os.path.lexists(folder):
+            return None
+        try:
+            embedding = read_entry(folder, key)
+            os.utime(folder)
+        except (BadFile, OSError) as error:
+            _log.warning("Dropped an embedding from the cache: %s", error)
+            remove_entry(folder)
+            return None
+        return embedding
+
+    def put(self, embedding: Embedding) -> None:
+        """Keep an embedding; where the disk cannot take it, in memory."""
+        if self.root is None:
+            self._remember(embedding)
+            return
+        folder = self._folder(self.root, embedding.key)
+        try:
+            write_entry(folder, embedding)
+            self._shrink(folder)
+        except OSError as error:
+            _log.warning("Could not keep an embedding in %s: %s", self.root, error)
+            self._remember(embedding)
+
+    @staticmethod
+    def _folder(root: Path, key: str) -> Path:
+        safe = re.fullmatch("[0-9a-f]{64}", key)
+        return root / (key if safe else hashlib.sha256(key.encode()).hexdigest())
+
+    def _remember(self, embedding: Embedding) -> None:
+        limit = min(self.max_bytes, _IN_MEMORY)
+        with self._lock:
+            self._memory[embedding.key] = embedding
+            self._memory.move_to_end(embedding.key)
+            size = sum(kept.layers.nbytes for kept in self._memory.values())
+            while size > limit and len(self._memory) > 1:
+                size -= self._memory.popitem(last=False)[1].layers.nbytes
+
+    def _shrink(self, newest: Path) -> None:
+        """Remove entries beyond the limit, and what killed programs left behind."""
+        entries = []
+        for folder in newest.parent.iterdir():
+            try:
+                used = folder.lstat().st_mtime
+            except FileNotFoundError:
+                continue
+            if not folder.name.startswith(WRITING):
+                entries.append((folder != newest, used, folder, size_of(folder)))
+            elif time.time() - used > _STALE:
+                remove_entry(folder)
+        size = 0
+        for _, _, folder, nbytes in sorted(entries, key=lambda e: (e[0], -e[1])):
+            size += nbytes
+            if size > self.max_bytes and folder != newest:
+                remove_entry(folder)
