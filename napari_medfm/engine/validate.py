@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
+LEAVE_OUT = "leave one group out"
 _BLOCKS = 4
 
 
@@ -53,7 +54,7 @@ def folds_of(groups: Sequence[str], places: NDArray[np.floating]) -> Folds:
     names = sorted(set(groups))
     if len(names) > 1:
         number = tuple(names.index(group) for group in groups)
-        return Folds(number, "leave one group out")
+        return Folds(number, LEAVE_OUT)
     number_of = np.zeros(len(places), int)
     _cut(np.asarray(places, float), np.arange(len(places)), _BLOCKS, number_of)
     _, compact = np.unique(number_of, return_inverse=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_medfm import heads
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.engine.features import Kind
+from napari_medfm.engine.pool import pool_weights
 from napari_medfm.engine.probability import balanced
 from napari_medfm.engine.validate import Folds, folds_of
 from napari_medfm.heads.ridge import Ridge
@@ -119,6 +120,19 @@ def held_out(
         np.concatenate(number),
         folds,
     )
+
+
+def honest_logits(parts: Sequence[Part], tested: HeldOut) -> NDArray[np.float32]:
+    """Pool held-out logits (n, classes); each fold's weights are from other folds."""
+    logits = [tested.logits[part] for part in parts]
+    total = np.zeros_like(logits[0])
+    for fold in np.unique(tested.fold):
+        inside = tested.fold == fold
+        others = ~inside if len(np.unique(tested.index[~inside])) > 1 else inside
+        weights = pool_weights([part[others] for part in logits], tested.index[others])
+        for weight, part in zip(weights, logits, strict=True):
+            total[inside] += np.float32(weight) * part[inside]
+    return total
 
 
 def _place(example: Example) -> tuple[float, float, float]:

@@ -17,14 +17,14 @@ from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.engine.pool import log_loss, pool_weights
 from napari_medfm.verbs.examples import Example, examples_of
 from napari_medfm.verbs.predicting import pixel_logits
-from napari_medfm.verbs.recipes import PARTS, HeldOut, Part, fit_part, held_out
+from napari_medfm.verbs.recipes import PARTS, HeldOut, fit_part, held_out, honest_logits
 from napari_medfm.verbs.trained import Expert, TrainedModel
 
 __all__ = ["RECIPES", "Example", "Expert", "TrainedModel", "examples_of", "train"]
 
 RECIPES = (*PARTS, "auto")
 SCHEMA = 1
-_CANDIDATES = ("pool", "logistic", "ridge", "forest")
+CANDIDATES = ("pool", "logistic", "ridge", "forest")
 _SMOOTHING = 1.5
 _PRIOR_WEIGHT = 0.5
 _PRIOR_PIXELS = 2000
@@ -66,7 +66,7 @@ def train(
     if recipe not in RECIPES:
         raise BadInput(f"No head {recipe!r}: there are {', '.join(RECIPES)}")
     ordered = sorted(examples, key=lambda e: (e.annotation, e.plane))
-    known = _labelled(ordered, classes)
+    known = labelled_classes(ordered, classes)
     about = {**_card(ordered, known), **(card or {})}
     if recipe in ("pool", "auto"):
         model = yield from _pooled(ordered, known, recipe, context, about)
@@ -84,11 +84,11 @@ def _pooled(
     card: dict[str, Any],
 ) -> Steps[TrainedModel]:
     """Weigh experts by held-out predictions, refit them on everything, calibrate."""
-    candidates = _CANDIDATES if recipe == "auto" else (recipe,)
+    candidates = CANDIDATES if recipe == "auto" else (recipe,)
     parts = list(dict.fromkeys(part for name in candidates for part in PARTS[name]))
     values = [c.value for c in classes]
     tested = yield from held_out(examples, parts, values)
-    chosen, table = _choose(candidates, tested)
+    chosen, table = choose(candidates, tested)
     own = PARTS[chosen]
     if tested is None:
         weights = (1 / np.sqrt(len(own)),) * len(own)
@@ -113,14 +113,23 @@ def _pooled(
     )
 
 
-def _choose(
+def choose(
     candidates: Sequence[str], tested: HeldOut | None
 ) -> tuple[str, dict[str, Any]]:
-    """Pick the recipe of least held-out log-loss; the first named wins a near tie."""
+    """Pick the recipe of least held-out log-loss; the first named wins a near tie.
+
+    Returns
+    -------
+    recipe, table
+        The table holds the loss of every candidate, how it was found, and the reason.
+    """
     if tested is None:
         why = "each class was labelled in one place only: nothing could be held out"
         return candidates[0], {"how": "none", "losses": {}, "reason": why}
-    losses = {name: _loss(PARTS[name], tested) for name in candidates}
+    losses = {
+        name: log_loss(honest_logits(PARTS[name], tested), tested.index, tested.weights)
+        for name in candidates
+    }
     best = min(losses.values())
     chosen = next(name for name in candidates if losses[name] <= best + _TIE)
     reason = f"{chosen} has the least log-loss on labels it was not trained on"
@@ -134,19 +143,6 @@ def _choose(
         "losses": losses,
         "reason": reason,
     }
-
-
-def _loss(parts: Sequence[Part], tested: HeldOut) -> float:
-    """Held-out log-loss, the weights of each fold from the other folds."""
-    logits = [tested.logits[part] for part in parts]
-    total = np.zeros_like(logits[0])
-    for fold in np.unique(tested.fold):
-        inside = tested.fold == fold
-        others = ~inside if len(np.unique(tested.index[~inside])) > 1 else inside
-        weights = pool_weights([part[others] for part in logits], tested.index[others])
-        for weight, part in zip(weights, logits, strict=True):
-            total[inside] += np.float32(weight) * part[inside]
-    return log_loss(total, tested.index, tested.weights)
 
 
 def _prior(
@@ -165,9 +161,16 @@ def _prior(
     return log_prior(np.concatenate(samples), _PRIOR_WEIGHT)
 
 
-def _labelled(
+def labelled_classes(
     examples: Sequence[Example], classes: Sequence[LabelClass]
 ) -> tuple[LabelClass, ...]:
+    """Return the classes that have examples, by value.
+
+    Raises
+    ------
+    BadInput
+        If there are fewer than two.
+    """
     values = {example.value for example in examples}
     known = sorted((c for c in classes if c.value in values), key=lambda c: c.value)
     if len(known) < 2:

@@ -1,0 +1,117 @@
+"""Report how good a recipe is on labels it did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from napari_medfm.core.errors import BadInput
+from napari_medfm.core.jobs import Progress, Steps
+from napari_medfm.core.labels import LabelClass
+from napari_medfm.engine.pool import log_loss
+from napari_medfm.engine.validate import (
+    LEAVE_OUT,
+    Report,
+    balanced_accuracy,
+    dice,
+    same_group_neighbours,
+)
+from napari_medfm.verbs.examples import Example
+from napari_medfm.verbs.predicting import pixel_logits
+from napari_medfm.verbs.recipes import PARTS, HeldOut, fit_part, held_out, honest_logits
+from napari_medfm.verbs.training import CANDIDATES, RECIPES, choose, labelled_classes
+
+_FEW = 10
+_ALIKE = 2.0
+
+
+def report(
+    examples: Sequence[Example], classes: Sequence[LabelClass], recipe: str = "auto"
+) -> Steps[Report]:
+    """Test a recipe on each group in turn, trained on the others.
+
+    Groups are patients, slides or centres (images, if none were named); with one group
+    its labels are cut into blocks of neighbours. Pixels are never split at random.
+
+    Raises
+    ------
+    BadInput
+        If fewer than two classes have examples, there is no such recipe, or nothing can
+        be held out.
+    """
+    if recipe not in RECIPES:
+        raise BadInput(f"No head {recipe!r}: there are {', '.join(RECIPES)}")
+    ordered = sorted(examples, key=lambda e: (e.annotation, e.plane))
+    known = labelled_classes(ordered, classes)
+    values = [c.value for c in known]
+    names = CANDIDATES if recipe == "auto" else (recipe,)
+    parts = list(dict.fromkeys(part for name in names for part in PARTS[name]))
+    tested = yield from held_out(ordered, parts, values)
+    if tested is None:
+        raise BadInput(
+            "Nothing can be held out: label each class in two places or images at least"
+        )
+    chosen, _ = choose(names, tested)
+    logits = honest_logits(PARTS[chosen], tested)
+    curve = yield from _curve(chosen, ordered, values)
+    truth, found = tested.index, logits.argmax(1)
+    counts = {
+        c.name: sum(len(e.pixels) for e in ordered if e.value == c.value) for c in known
+    }
+    rows = np.concatenate([example.rows("tokens")[:1] for example in ordered])
+    ratio = same_group_neighbours(rows, [example.group for example in ordered])
+    return Report(
+        recipe=chosen,
+        how=tested.folds.how,
+        folds=tested.folds.count,
+        dice={c.name: dice(truth, found, k) for k, c in enumerate(known)},
+        balanced_accuracy=balanced_accuracy(truth, found),
+        log_loss=log_loss(logits, truth, tested.weights),
+        label_counts=counts,
+        learning_curve=curve,
+        same_group_ratio=ratio,
+        warnings=_warnings(tested, counts, ratio),
+    )
+
+
+def _curve(
+    recipe: str, examples: Sequence[Example], values: Sequence[int]
+) -> Steps[tuple[tuple[int, float], ...]]:
+    """Train on one group, two groups, ...; test on the groups that are left."""
+    groups = sorted({example.group for example in examples})
+    points = []
+    for count in range(1, len(groups)):
+        yield Progress(count, len(groups), "learning curve")
+        train = [e for e in examples if e.group in groups[:count]]
+        test = [e for e in examples if e.group not in groups[:count]]
+        if {e.value for e in train} != set(values):
+            continue
+        experts = [fit_part(part, train) for part in PARTS[recipe]]
+        found, truth = [], []
+        for example in test:
+            parts = pixel_logits(experts, example.features, example.pixels)
+            found.append(np.mean(parts, axis=0).argmax(1))
+            truth.append(np.full(len(example.pixels), values.index(example.value)))
+        accuracy = balanced_accuracy(np.concatenate(truth), np.concatenate(found))
+        points.append((count, accuracy))
+    return tuple(points)
+
+
+def _warnings(
+    tested: HeldOut, counts: Mapping[str, int], ratio: float
+) -> tuple[str, ...]:
+    found = []
+    if tested.folds.how != LEAVE_OUT:
+        found.append(
+            "labels of one image only: other images will be harder; label a second"
+        )
+    few = [name for name, count in counts.items() if count < _FEW]
+    if few:
+        found.append(f"fewer than {_FEW} labelled pixels of {', '.join(few)}")
+    if ratio > _ALIKE:
+        found.append(
+            f"neighbours come from the same image {ratio:.1f} times as often as by "
+            "chance: features tell images apart; label more images"
+        )
+    return tuple(found)
