@@ -1,0 +1,144 @@
+"""TIFF, OME-TIFF, ImageJ stacks and pyramids, through tifffile.
+
+Only the file itself is read: names of further files in its metadata are ignored.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_medfm.core.errors import BadFile, BadInput
+from napari_medfm.core.image import Pixels
+from napari_medfm.readers._guard import check_packed, check_size, reading
+from napari_medfm.readers._loaded import Loaded, ReaderSpec
+from napari_medfm.readers._tiffspacing import spacing_of
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPageSeries
+
+_IN_MEMORY = 256 * 2**20
+_RATIO = 5000
+_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PLANES = "ZTIQR"
+
+
+def read_tiff(path: Path) -> Loaded:
+    """Read the first image series of a .tif, .tiff or .ome.tiff file.
+
+    Large images and pyramids are opened, not read: their parts come from the file when
+    asked for. Bit depth is kept; palettes become RGB.
+
+    Raises
+    ------
+    BadFile
+        If it is damaged, truncated, not TIFF, or its compression is not supported.
+    BadInput
+        If it has more axes than planes, rows, columns and channels.
+    """
+    import tifffile
+
+    with reading(path, tifffile.TiffFileError):
+        with tifffile.TiffFile(path, _multifile=False) as tif:
+            if not tif.series:
+                raise BadFile(f"{path.name} holds no image")
+            series = tif.series[0]
+            channel = _channel_axis(path, series.axes, series.shape)
+            _check(path, tif, series)
+            keyframe = series.keyframe
+            spacing, unit = spacing_of(tif, series.axes)
+            metadata = {
+                "format": "tiff",
+                "unit": unit,
+                "window": None,
+                "tiff_axes": series.axes,
+                "photometric": getattr(keyframe.photometric, "name", None),
+                "other_images": len(tif.series) - 1,
+            }
+            if series.nbytes <= _IN_MEMORY and len(series.levels) == 1:
+                data = _with_colours(series.asarray(), keyframe)
+                if data.ndim > len(series.shape):
+                    channel = data.ndim - 1
+                return Loaded(data, channel, spacing, metadata=metadata)
+            count = len(series.levels)
+        data, *levels = _lazily(path, count)
+    return Loaded(data, channel, spacing, levels=tuple(levels), metadata=metadata)
+
+
+def _channel_axis(path: Path, axes: str, shape: tuple[int, ...]) -> int | None:
+    channels = [i for i, axis in enumerate(axes) if axis in "CS"]
+    spatial = "".join(axis for axis in axes if axis not in "CS")
+    planes = [axis for axis in spatial if axis not in "YX"]
+    fits = spatial.endswith("YX") and len(planes) <= 1 and len(channels) <= 1
+    if not fits or any(axis not in _PLANES for axis in planes):
+        raise BadInput(
+            f"{path.name} has axes {axes} of lengths {tuple(shape)}: planes, rows, "
+            "columns and one channel axis can be used. Save one time point, or one "
+            "channel, as a file of its own"
+        )
+    return channels[0] if channels else None
+
+
+def _check(path: Path, tif: TiffFile, series: TiffPageSeries) -> None:
+    """Refuse what is truncated, absurdly large, or packed by an unknown method."""
+    import tifffile
+
+    if 0 in series.shape:
+        raise BadFile(f"{path.name} is empty: its shape is {tuple(series.shape)}")
+    size = tif.filehandle.size
+    page = series.keyframe
+    check_packed(path, series.nbytes, size, 1 if page.compression == 1 else _RATIO)
+    if series.nbytes <= _IN_MEMORY:
+        check_size(path, series.nbytes)
+    if page.compression not in tifffile.TIFF.DECOMPRESSORS:
+        name = getattr(page.compression, "name", page.compression)
+        raise BadFile(
+            f"{path.name} is compressed by {name}: pip install imagecodecs, or save it "
+            "uncompressed or with deflate"
+        )
+    pages = series.pages if series.nbytes <= _IN_MEMORY else [page]
+    for part in pages:
+        if part is None:
+            continue
+        ends = (
+            a + n for a, n in zip(part.dataoffsets, part.databytecounts, strict=True)
+        )
+        if max(ends, default=0) > size:
+            raise BadFile(
+                f"{path.name} is truncated: its pixels go on after the end of the "
+                "file; copy it again from its source"
+            )
+
+
+def _with_colours(data: Any, page: Any) -> Any:
+    if getattr(page.photometric, "name", "") != "PALETTE" or page.colormap is None:
+        return data
+    return (np.moveaxis(page.colormap[:, data], 0, -1) >> 8).astype(np.uint8)
+
+
+def _lazily(path: Path, count: int) -> list[Pixels]:
+    import tifffile
+    import zarr
+
+    opened: list[Pixels] = []
+    for level in range(count):
+        store = tifffile.imread(
+            path, aszarr=True, series=0, level=level, _multifile=False
+        )
+        opened.append(zarr.open_array(store, mode="r"))
+    return opened
+
+
+def _recognises(start: bytes) -> bool:
+    return start[:4] in _STARTS
+
+
+SPEC = ReaderSpec(
+    "tiff",
+    "TIFF, OME-TIFF, ImageJ stack",
+    (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".svs"),
+    _recognises,
+    read_tiff,
+)
