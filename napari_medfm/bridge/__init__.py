@@ -1,0 +1,1 @@
+"""napari without Qt: a session mirrored in a viewer's layers."""

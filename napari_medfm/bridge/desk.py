@@ -1,0 +1,377 @@
+"""The desk: one viewer, one session, and what the user is doing with them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, TypeVar
+
+from napari.layers import Image as ImageLayer
+from napari.layers import Layer
+from psygnal import Signal
+
+from napari_medfm.bridge.binding import Binding
+from napari_medfm.bridge.edits import Edits
+from napari_medfm.bridge.facts import problem_with
+from napari_medfm.bridge.keys import Keys
+from napari_medfm.bridge.labels import LabelsView
+from napari_medfm.bridge.live import Live
+from napari_medfm.bridge.marking import Marking
+from napari_medfm.bridge.mirror import Mirror, Role
+from napari_medfm.bridge.prompt import Prompting
+from napari_medfm.bridge.running import Runner
+from napari_medfm.bridge.similar import Similar
+from napari_medfm.bridge.timeline import Timeline
+from napari_medfm.bridge.tools import ToolBelt
+from napari_medfm.core.errors import MedfmError
+from napari_medfm.core.image import Image
+from napari_medfm.core.jobs import Work
+from napari_medfm.core.labels import LabelClass
+from napari_medfm.session import Session
+
+T = TypeVar("T")
+_LOG = logging.getLogger("napari_medfm")
+
+
+class Desk:
+    """Brings gestures to the session and the session to the layers.
+
+    It lives in the viewer's thread. Long work goes to the runner; nothing here waits.
+
+    Parameters
+    ----------
+    viewer
+        A viewer or viewer model.
+    session
+        The session it shows.
+    runner
+        Runs the work.
+    """
+
+    changed = Signal()
+    said = Signal(str, bool)
+
+    def __init__(self, viewer: Any, session: Session, runner: Runner) -> None:
+        self.viewer, self.session, self.runner = viewer, session, runner
+        self.image: str | None = None
+        self.chosen = 1
+        self.message, self.is_problem = "", False
+        self.binding = Binding(viewer, session)
+        self.mirror = Mirror(viewer, self._layer_made)
+        self.timeline = Timeline(session)
+        self.tools = ToolBelt(viewer, self, self.changed.emit)
+        self.similar = Similar(self)
+        self.prompt = Prompting(self)
+        self.marking = Marking(self)
+        self.live = Live(self)
+        self.labels = LabelsView(self)
+        self.edits = Edits(self)
+        self.keys = Keys(self)
+        self.binding.on_removed = self._image_removed
+        self.binding.on_new_pixels = self._new_pixels
+        viewer.layers.selection.events.active.connect(self._follow_active)
+        viewer.layers.events.inserted.connect(self._layers_changed)
+        viewer.layers.events.removed.connect(self._layers_changed)
+        viewer.dims.events.point.connect(self._plane_moved)
+        self.binding.show_images()
+        self._follow_active()
+        if self.image is None and self.choices():
+            self.choose_layer(self.choices()[0])
+
+    def close(self) -> None:
+        """Let go of the viewer; session and layers stay."""
+        self.runner.cancel()
+        self.tools.close()
+        self.keys.close()
+        viewer = self.viewer
+        viewer.layers.selection.events.active.disconnect(self._follow_active)
+        viewer.layers.events.inserted.disconnect(self._layers_changed)
+        viewer.layers.events.removed.disconnect(self._layers_changed)
+        viewer.dims.events.point.disconnect(self._plane_moved)
+
+    # Words
+
+    def say(self, message: str) -> None:
+        """Show what happened, or what to do next."""
+        self._tell(message, False)
+
+    def complain(self, error: BaseException | str) -> None:
+        """Show what went wrong in one line; the log keeps the rest."""
+        if isinstance(error, (MedfmError, str)):
+            self._tell(str(error), True)
+            return
+        _LOG.error("Unexpected error", exc_info=error)
+        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+            text = "Not enough memory for this: close other images or programs"
+        else:
+            text = f"Something unexpected went wrong ({type(error).__name__}: {error})"
+        self._tell(text.splitlines()[0][:300], True)
+
+    def _tell(self, message: str, is_problem: bool) -> None:
+        self.message, self.is_problem = message, is_problem
+        self.said.emit(message, is_problem)
+
+    # Images
+
+    def choices(self) -> list[Layer]:
+        """Return the Image layers that can be labelled, in the viewer's order."""
+        return [
+            layer
+            for layer in self.viewer.layers
+            if isinstance(layer, ImageLayer) and self.mirror.role_of(layer) is None
+        ]
+
+    def choose_layer(self, layer: Layer) -> None:
+        """Work on the image of a layer from now on; says why where it cannot be."""
+        try:
+            name = self.binding.bind(layer)
+        except MedfmError as problem:
+            self.complain(problem)
+            return
+        if name == self.image:
+            return
+        self.image = name
+        self.render()
+        self.live.plane_moved()
+
+    @property
+    def here(self) -> tuple[str, int | None] | None:
+        """The image in hand and its plane on screen (None for a picture)."""
+        if self.image is None:
+            return None
+        return self.image, self.binding.plane(self.image)
+
+    @property
+    def source(self) -> Image | None:
+        """The image in hand."""
+        return None if self.image is None else self.binding.image(self.image)
+
+    def show(self, role: Role, data: Any, plane: int | None, **style: Any) -> None:
+        """Show data on the image in hand; not where its layer was removed."""
+        if self.image is None:
+            return
+        anchor = self.binding.layer(self.image)
+        if anchor is not None:
+            if plane is not None and data.ndim == 2 and role not in _MARKS:
+                data = data[None]
+            self.mirror.show(
+                self.image, anchor, role, data, plane=plane, style=style
+            )
+
+    def _follow_active(self) -> None:
+        active = self.viewer.layers.selection.active
+        usable = (
+            isinstance(active, ImageLayer) and self.mirror.role_of(active) is None
+        )
+        if usable and problem_with(active) is None:
+            self.choose_layer(active)
+        elif usable:
+            self.complain(str(problem_with(active)))
+
+    def _layers_changed(self) -> None:
+        if self.image is None and self.choices():
+            usable = [x for x in self.choices() if problem_with(x) is None]
+            if usable:
+                self.choose_layer(usable[0])
+        self.changed.emit()
+
+    def _image_removed(self, name: str) -> None:
+        self.mirror.forget(name)
+        if name == self.image:
+            self.image = None
+            self.tools.disarm()
+            self.say(f"{name!r} was removed from the viewer; its labels are kept")
+
+    def _new_pixels(self, name: str) -> None:
+        layer = self.binding.layer(name)
+        self.mirror.forget(name)
+        if name == self.image:
+            self.image = None
+            self._follow_active()
+        if layer is None:
+            self.say(f"The pixels of {name!r} changed: it counts as a new image")
+
+    def _plane_moved(self) -> None:
+        source = self.source
+        if source is None or source.ndim != 3:
+            return
+        self.similar.plane_moved()
+        self.prompt.render()
+        self.marking.plane_moved()
+        self.live.plane_moved()
+        self.changed.emit()
+
+    def _layer_made(self, image: str, role: Role, layer: Layer) -> None:
+        if role == "labels":
+            self.edits.watch(image, layer)
+
+    # Classes
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """The classes, background first."""
+        return self.session.classes
+
+    @property
+    def chosen_class(self) -> LabelClass:
+        """The class that marks go to."""
+        known = {c.value: c for c in self.classes}
+        return known.get(self.chosen, self.classes[-1])
+
+    def choose_class(self, value: int) -> None:
+        """Give the next marks to a class."""
+        if value in {c.value for c in self.classes}:
+            self.chosen = value
+            self.changed.emit()
+
+    def add_class(self, name: str, colour: str | None = None) -> LabelClass | None:
+        """Add a class and choose it; says why where it cannot be."""
+        made: list[LabelClass] = []
+        if not self.act(lambda: made.append(self.session.add_class(name, colour))):
+            return None
+        self.choose_class(made[0].value)
+        return made[0]
+
+    def object_class(self) -> LabelClass:
+        """Return the class for an object: the chosen one, or a first one made now."""
+        chosen = self.chosen_class
+        if chosen.value:
+            return chosen
+        real = [c for c in self.classes if c.value]
+        if real:
+            return real[0]
+        made = self.session.add_class("object")
+        self.choose_class(made.value)
+        return made
+
+    # Doing
+
+    def act(self, change: Any) -> bool:
+        """Change the session at once and show it; False (and why) if it refused."""
+        try:
+            change()
+        except (MedfmError, ValueError) as problem:
+            self.complain(problem)
+            return False
+        self.timeline.branch()
+        self.render()
+        return True
+
+    def run(self, plan: Any, key: str, done: Any, failed: Any = None) -> bool:
+        """Plan work and hand it to the runner; says why where it cannot be planned."""
+        try:
+            work: Work[Any] = plan()
+        except (MedfmError, ValueError) as problem:
+            self.complain(problem)
+            return False
+        self.runner.run(work, key, done, failed)
+        return True
+
+    def accept(self) -> None:
+        """Accept what is in hand: a mask, else similar places, else the prediction."""
+        if self.prompt.mask is not None and self.tools.armed != "similar":
+            self.prompt.accept()
+        elif self.similar.map is not None and self.tools.armed in {"similar", None}:
+            self.similar.accept()
+        else:
+            self.live.accept()
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        self._step(self.timeline.undo, "Nothing left to undo", "Undone")
+
+    def redo(self) -> None:
+        """Do the last change again."""
+        self._step(self.timeline.redo, "Nothing to do again", "Done again")
+
+    def _step(self, step: Any, nothing: str, done: str) -> None:
+        for key in ("segment", "live", "auto", "predict"):
+            self.runner.cancel(key)
+        before = self.session.labelling
+        if not step():
+            self.say(nothing)
+            return
+        self.say(done)
+        self.prompt.returned()
+        self.render()
+        if self.session.labelling is not before:
+            self.live.returned(before)
+
+    def render(self) -> None:
+        """Bring the layers in step with the session."""
+        if self.image is not None:
+            self.labels.render()
+            self.marking.render()
+            self.prompt.render()
+            self.similar.render()
+        self.changed.emit()
+
+    # The tools' gestures
+
+    def ready(self) -> bool:
+        """Whether a gesture may begin; says why not otherwise."""
+        if self.image is None:
+            self.say("Open an image first: drag a file into the window")
+            return False
+        problem = self.binding.problem_here(self.image)
+        if problem is not None:
+            self.complain(problem)
+        return problem is None
+
+    def click(self, tool: str, world: Any, negative: bool) -> None:
+        """Bring a click to the part of the desk that it is for."""
+        here = self.here
+        if here is None:
+            return
+        position = self.binding.position(here[0], world)
+        if position is None:
+            self.say("That was beside the image")
+            return
+        if tool == "similar":
+            self.similar.click(position, negative)
+        elif tool in {"points", "box"}:
+            self.prompt.click(position, negative)
+        elif tool == "erase" or negative:
+            self.marking.erase(position)
+        else:
+            self.marking.click(position)
+
+    def box_moves(self, start: Any, end: Any) -> None:
+        """Show the rectangle being dragged."""
+        box = self._box(start, end)
+        if box is not None:
+            self.prompt.show_box(box)
+
+    def box_done(self, start: Any, end: Any) -> None:
+        """Ask for the object in the rectangle."""
+        box = self._box(start, end)
+        if box is not None:
+            self.prompt.box(box)
+
+    def _box(self, start: Any, end: Any) -> tuple[float, float, float, float] | None:
+        if self.image is None:
+            return None
+        one = self.binding.nearest_position(self.image, start)
+        other = self.binding.nearest_position(self.image, end)
+        if one is None or other is None:
+            return None
+        rows, cols = sorted((one[0], other[0])), sorted((one[1], other[1]))
+        return tuple(  # type: ignore[return-value]
+            float(round(edge + 0.5)) for edge in (rows[0], cols[0], rows[1], cols[1])
+        )
+
+    def stroke_moves(self, path: list[Any]) -> None:
+        """Show the stroke being drawn."""
+        self.marking.stroke_moves(self._path(path[-2:]))
+
+    def stroke_done(self, path: list[Any]) -> None:
+        """Give the stroke to the chosen class."""
+        self.marking.stroke_done(self._path(path))
+
+    def _path(self, path: list[Any]) -> list[tuple[float, float]]:
+        if self.image is None:
+            return []
+        found = [self.binding.nearest_position(self.image, world) for world in path]
+        return [position for position in found if position is not None]
+
+
+_MARKS = {"examples", "queries", "clicks", "box"}

@@ -1,0 +1,112 @@
+"""What an Image layer says about its pixels and where they lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Layer
+from numpy.typing import NDArray
+
+from napari_medfm.core.image import Image
+
+
+def problem_with(layer: Layer) -> str | None:
+    """Say why a layer cannot be labelled, or None if it can."""
+    if not isinstance(layer, ImageLayer):
+        return f"{layer.name!r} holds no pixels: choose an Image layer"
+    if layer.ndim > 3:
+        return (
+            f"{layer.name!r} has {layer.ndim} axes. Pictures and volumes can be used: "
+            "right-click the layer and choose Split Stack to get one of them"
+        )
+    data = layer.data[0] if layer.multiscale else layer.data
+    if 0 in data.shape:
+        return f"{layer.name!r} is empty: its shape is {tuple(data.shape)}"
+    if data.dtype.kind == "c":
+        return f"{layer.name!r} is complex: show its magnitude instead"
+    return None
+
+
+def facts_of(layer: ImageLayer) -> dict[str, Any]:
+    """Return the arguments of `Session.add_image` for a layer.
+
+    The axes are named, so that a stack of three planes is never read as colour.
+    """
+    levels = list(layer.data) if layer.multiscale else [layer.data]
+    axes = "yx" if layer.ndim == 2 else "zyx"
+    return {
+        "image": levels[0],
+        "levels": tuple(levels[1:]),
+        "axes": axes + ("c" if layer.rgb else ""),
+        "affine": matrix_of(layer),
+    }
+
+
+def matrix_of(layer: Layer) -> NDArray[np.float64]:
+    """Return a layer's whole transform, array index -> world, (ndim + 1, ndim + 1).
+
+    Scale, translation, rotation, shear and affine are composed.
+    """
+    ndim = layer.ndim
+    origin = np.asarray(layer.data_to_world(np.zeros(ndim)), float)
+    matrix = np.eye(ndim + 1)
+    for axis, unit in enumerate(np.eye(ndim)):
+        matrix[:ndim, axis] = np.asarray(layer.data_to_world(unit), float) - origin
+    matrix[:ndim, ndim] = origin
+    return matrix
+
+
+def geometry_of(layer: Layer, plane: int | None = None) -> dict[str, Any]:
+    """Return the transform arguments of a layer that lies on another.
+
+    Parameters
+    ----------
+    plane
+        For an answer of one plane of a volume, shape (1, rows, cols): its plane.
+    """
+    translate = np.array(layer.translate, float)
+    if plane is not None:
+        full = matrix_of(layer)[: layer.ndim, 0]
+        linear = np.asarray(layer.affine.linear_matrix, float)
+        translate = translate + plane * np.linalg.solve(linear, full)
+    return {
+        "scale": np.array(layer.scale, float),
+        "translate": translate,
+        "rotate": np.array(layer.rotate, float),
+        "shear": np.array(layer.shear, float),
+        "affine": np.array(layer.affine.affine_matrix, float),
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def layer_arguments(image: Image) -> dict[str, Any]:
+    """Return `napari.Viewer.add_image` arguments that show an image of a session."""
+    rgb = image.channel_axis is not None and _is_colour(image)
+    data = [image.data, *image.levels] if image.levels else image.data
+    arguments: dict[str, Any] = {
+        "data": data,
+        "name": image.name,
+        "affine": image.affine,
+        "multiscale": bool(image.levels),
+    }
+    if rgb:
+        arguments["rgb"] = True
+    elif image.channel_axis is not None:
+        arguments["channel_axis"] = image.channel_axis
+    else:
+        arguments["rgb"] = False
+        arguments["contrast_limits"] = _limits(image)
+    return arguments
+
+
+def _is_colour(image: Image) -> bool:
+    last = image.channel_axis == len(image.data.shape) - 1
+    return last and image.data.shape[-1] in (3, 4)
+
+
+def _limits(image: Image) -> tuple[float, float]:
+    low, high = image.window[0]
+    return (low, high) if high > low else (low, low + 1)

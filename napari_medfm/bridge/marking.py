@@ -1,0 +1,175 @@
+"""Examples on the desk: clicks and strokes that say what belongs to which class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.bridge import looks
+from napari_medfm.bridge.marks import show_points
+from napari_medfm.core.labels import Annotation, LabelClass
+
+if TYPE_CHECKING:
+    from napari_medfm.bridge.desk import Desk
+
+_REACH = 0.03
+
+
+class Marking:
+    """Brings clicks and strokes to the session and shows what is there."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._shown: object = None
+        self.radius = 4.0
+
+    def click(self, position: tuple[float, ...]) -> None:
+        """Give a place to the chosen class."""
+        desk, image = self._desk, self._desk.image
+        if image is None:
+            return
+        whole = [float(np.floor(v + 0.5)) for v in position]
+        name = desk.chosen_class.name
+        if desk.act(lambda: desk.session.annotate(image, name, points=[whole])):
+            desk.live.labels_changed()
+
+    def erase(self, position: tuple[float, ...]) -> None:
+        """Take the nearest example away."""
+        desk, source = self._desk, self._desk.source
+        if source is None:
+            return
+        place = np.asarray(position)
+        near = [
+            (float(np.linalg.norm(a.pixels - place, axis=1).min()), a.id)
+            for a in self._own()
+            if len(a.pixels)
+        ]
+        reach = max(6.0, _REACH * max(source.plane_shape))
+        near = [(distance, number) for distance, number in near if distance <= reach]
+        if not near:
+            desk.say("There is no example near this place")
+            return
+        number = min(near)[1]
+        if desk.act(lambda: desk.session.remove(number)):
+            desk.live.labels_changed()
+
+    def stroke_moves(self, path: list[tuple[float, float]]) -> None:
+        """Show a stroke while it is drawn."""
+        desk, source = self._desk, self._desk.source
+        if source is None or not path or desk.image is None:
+            return
+        drawn = painted(path, self.radius, source.plane_shape)
+        layer = desk.mirror.layer(desk.image, "strokes")
+        if layer is None:
+            self._show_strokes(force=True)
+            layer = desk.mirror.layer(desk.image, "strokes")
+        if layer is None:
+            return
+        index = np.nonzero(drawn)
+        lift = () if source.ndim == 2 else (np.zeros(len(index[0]), np.intp),)
+        layer.data[(*lift, *index)] = desk.chosen_class.value + 1
+        layer.refresh()
+
+    def stroke_done(self, path: list[tuple[float, float]]) -> None:
+        """Give what was painted to the chosen class."""
+        desk, source, here = self._desk, self._desk.source, self._desk.here
+        if source is None or here is None or not path:
+            return
+        mask = painted(path, self.radius, source.plane_shape)
+        name = desk.chosen_class.name
+        done = desk.act(
+            lambda: desk.session.annotate(here[0], name, mask=mask, plane=here[1])
+        )
+        if done:
+            desk.live.labels_changed()
+
+    def plane_moved(self) -> None:
+        """Another plane is on screen: show its strokes."""
+        self._show_strokes()
+
+    def _own(self) -> list[Annotation]:
+        annotations = self._desk.session.annotations
+        return [a for a in annotations if a.image == self._desk.image]
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """How many examples each class has, over all images."""
+        counts = {c.value: 0 for c in self._desk.classes}
+        for annotation in self._desk.session.annotations:
+            counts[annotation.value] += 1
+        return counts
+
+    def render(self) -> None:
+        """Bring the layers in step with the annotations."""
+        desk = self._desk
+        state = (desk.image, desk.session.annotations, desk.classes)
+        if self._shown == state or desk.image is None:
+            return
+        self._shown = state
+        classes = {c.value: c for c in desk.classes}
+        points, colours = [], []
+        for annotation in self._own():
+            if annotation.kind == "points":
+                points.extend(annotation.pixels.tolist())
+                colour = looks.colour_of(classes[annotation.value])
+                colours.extend([colour] * len(annotation.pixels))
+        if points:
+            show_points(desk, "examples", points, colours, ["disc"] * len(points))
+        else:
+            desk.mirror.hide(desk.image, "examples")
+        self._show_strokes()
+
+    def _show_strokes(self, force: bool = False) -> None:
+        desk, source, here = self._desk, self._desk.source, self._desk.here
+        if source is None or here is None:
+            return
+        strokes = [a for a in self._own() if a.kind == "mask"]
+        if not strokes and not force:
+            desk.mirror.hide(here[0], "strokes")
+            return
+        desk.show(
+            "strokes",
+            _map_of(strokes, source.plane_shape, here[1], desk.classes),
+            here[1],
+            colormap=looks.class_colours(desk.classes, background=True, shift=1),
+            opacity=0.85,
+            editable=False,
+        )
+
+
+def _map_of(
+    strokes: list[Annotation],
+    shape: tuple[int, int],
+    plane: int | None,
+    classes: tuple[LabelClass, ...],
+) -> NDArray[np.uint16]:
+    found = np.zeros(shape, np.uint16)
+    for stroke in strokes:
+        pixels = stroke.pixels
+        if plane is not None:
+            pixels = pixels[pixels[:, 0] == plane, 1:]
+        found[pixels[:, 0], pixels[:, 1]] = stroke.value + 1
+    return found
+
+
+def painted(
+    path: list[tuple[float, float]], radius: float, shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Return the pixels within ``radius`` of a path of (row, col) positions."""
+    mask = np.zeros(shape, bool)
+    for start, end in zip(path, [*path[1:], path[-1]], strict=True):
+        one, other = np.asarray(start), np.asarray(end)
+        low = np.maximum(np.floor(np.minimum(one, other) - radius), 0).astype(int)
+        high = np.ceil(np.maximum(one, other) + radius).astype(int) + 1
+        high = np.minimum(high, shape)
+        rows, cols = np.mgrid[low[0] : high[0], low[1] : high[1]]
+        along = other - one
+        length = float(along @ along)
+        away = np.stack([rows - one[0], cols - one[1]], -1)
+        share = np.clip(away @ along / length, 0, 1) if length else 0.0
+        gap = away - np.multiply.outer(share, along)
+        near = (gap**2).sum(-1) <= max(radius, 0.5) ** 2
+        mask[rows[near], cols[near]] = True
+    return mask

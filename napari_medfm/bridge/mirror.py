@@ -1,0 +1,206 @@
+"""The layers that show answers: one per image and role, made when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels, Layer, Points, Shapes
+
+from napari_medfm.bridge.facts import geometry_of
+
+Role = Literal[
+    "similarity",
+    "preview",
+    "mask",
+    "prediction",
+    "labels",
+    "strokes",
+    "examples",
+    "queries",
+    "clicks",
+    "box",
+]
+_MAKERS: dict[str, Callable[..., Layer]] = {
+    "similarity": ImageLayer,
+    "preview": Labels,
+    "mask": Labels,
+    "prediction": Labels,
+    "labels": Labels,
+    "strokes": Labels,
+    "examples": Points,
+    "queries": Points,
+    "clicks": Points,
+    "box": Shapes,
+}
+# From bottom to top, so that clicks stay visible over what they made.
+_ORDER = list(_MAKERS)
+_FOLLOWED = ("scale", "translate", "rotate", "shear", "affine")
+
+
+class Mirror:
+    """Shows answers on an image layer, in its geometry, and never by layer name.
+
+    Parameters
+    ----------
+    viewer
+        A viewer or viewer model.
+    on_made
+        Called with role and layer when one was made.
+    """
+
+    def __init__(
+        self, viewer: Any, on_made: Callable[[str, Role, Layer], None] | None = None
+    ) -> None:
+        self._viewer = viewer
+        self._on_made = on_made
+        self._layers: dict[tuple[str, Role], Layer] = {}
+        self._planes: dict[tuple[str, Role], int | None] = {}
+        self._anchors: dict[str, Layer] = {}
+        viewer.layers.events.removed.connect(self._forget)
+
+    def show(
+        self,
+        image: str,
+        anchor: Layer,
+        role: Role,
+        data: Any,
+        *,
+        plane: int | None = None,
+        style: dict[str, Any],
+    ) -> Layer:
+        """Show data in a role's layer: made at first, then updated.
+
+        Parameters
+        ----------
+        image, anchor
+            The session's image and the layer whose geometry holds.
+        plane
+            For data of one plane of a volume, shape (1, rows, cols): which.
+        style
+            Layer options; applied anew only where they differ from what the layer was
+            given last, so that the user's own choices stay.
+        """
+        key = (image, role)
+        layer = self._layers.get(key)
+        if layer is not None and not _fits(layer, data):
+            self.hide(image, role)
+            layer = None
+        geometry = geometry_of(anchor, plane)
+        if layer is None:
+            name = f"{anchor.name}: {role}"
+            options = {**geometry, **style, "name": name}
+            layer = _MAKERS[role](data, **options)
+            self._layers[key] = layer
+            self._watch(image, anchor)
+            with self._same_selection():
+                self._viewer.layers.insert(self._place(anchor, role), layer)
+            layer.metadata["medfm style"] = dict(style)
+            if self._on_made is not None:
+                self._on_made(image, role, layer)
+        else:
+            self._update(layer, data, geometry, style)
+        self._planes[key] = plane
+        return layer
+
+    def _update(
+        self, layer: Layer, data: Any, geometry: dict[str, Any], style: dict[str, Any]
+    ) -> None:
+        given = layer.metadata.get("medfm style", {})
+        if not np.array_equal(layer.translate, geometry["translate"]):
+            layer.translate = geometry["translate"]
+        if not isinstance(layer, Shapes) and data is not layer.data:
+            layer.data = data
+        for name, value in style.items():
+            if name not in given or not _same(given[name], value):
+                setattr(layer, name, value)
+        layer.metadata["medfm style"] = dict(style)
+
+    def hide(self, image: str, role: Role) -> None:
+        """Take a role's layer away."""
+        layer = self._layers.pop((image, role), None)
+        self._planes.pop((image, role), None)
+        if layer is not None and layer in self._viewer.layers:
+            with self._same_selection():
+                self._viewer.layers.remove(layer)
+
+    def forget(self, image: str) -> None:
+        """Take all layers of an image away."""
+        for name, role in list(self._layers):
+            if name == image:
+                self.hide(name, role)
+        self._anchors.pop(image, None)
+
+    def layer(self, image: str, role: Role) -> Layer | None:
+        """Return a role's layer, if there is one."""
+        return self._layers.get((image, role))
+
+    def role_of(self, layer: Layer) -> tuple[str, Role] | None:
+        """Return image and role of a layer of ours, None for any other."""
+        for key, known in self._layers.items():
+            if known.unique_id == layer.unique_id:
+                return key
+        return None
+
+    def _forget(self, event: Any) -> None:
+        key = self.role_of(event.value)
+        if key is not None:
+            del self._layers[key]
+            self._planes.pop(key, None)
+
+    def _place(self, anchor: Layer, role: Role) -> int:
+        """Return the index above the image and above the roles that lie lower."""
+        lower = set(_ORDER[: _ORDER.index(role)])
+        place = 0
+        for index, layer in enumerate(self._viewer.layers):
+            known = self.role_of(layer)
+            if layer == anchor or known is None or known[1] in lower:
+                place = index + 1
+        return place
+
+    @contextmanager
+    def _same_selection(self) -> Iterator[None]:
+        selection = self._viewer.layers.selection
+        chosen, active = set(selection), selection.active
+        yield
+        kept = {layer for layer in chosen if layer in self._viewer.layers}
+        if set(selection) != kept:
+            self._viewer.layers.selection = kept
+        if active is not None and active in self._viewer.layers:
+            selection = self._viewer.layers.selection
+            if selection.active != active:
+                selection.active = active
+
+    def _watch(self, image: str, anchor: Layer) -> None:
+        """Follow the image when its scale, place or rotation is changed."""
+        if self._anchors.get(image) == anchor:
+            return
+        self._anchors[image] = anchor
+        for name in _FOLLOWED:
+            getattr(anchor.events, name).connect(self._follow)
+
+    def _follow(self, event: Any) -> None:
+        for (image, role), layer in self._layers.items():
+            anchor = self._anchors.get(image)
+            if anchor is None or anchor.unique_id != event.source.unique_id:
+                continue
+            geometry = geometry_of(anchor, self._planes[image, role])
+            for name in _FOLLOWED:
+                setattr(layer, name, geometry[name])
+
+
+def _fits(layer: Layer, data: Any) -> bool:
+    if isinstance(layer, (Points, Shapes)):
+        return True
+    return layer.data.shape == data.shape and layer.data.dtype == data.dtype
+
+
+def _same(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    if hasattr(one, "model_dump") or hasattr(other, "model_dump"):
+        return bool(type(one) is type(other) and one == other)
+    return bool(np.array_equal(np.asarray(one), np.asarray(other)))

@@ -1,0 +1,312 @@
+"""Prompts on the desk: a box or clicks, the mask in hand, its alternatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.bridge import looks
+from napari_medfm.bridge.marks import show_clicks
+from napari_medfm.core.labels import Prompt
+from napari_medfm.core.results import Mask
+
+if TYPE_CHECKING:
+    from napari_medfm.bridge.desk import Desk
+
+Here = tuple[str, int | None]
+Corners = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What was drawn for one object on one plane; (row, col) positions."""
+
+    box: Corners | None = None
+    at: tuple[tuple[float, float], ...] = ()
+    against: tuple[tuple[float, float], ...] = ()
+
+    @classmethod
+    def of(cls, prompt: Prompt | None) -> Draft:
+        """Take up what the session remembers."""
+        if prompt is None:
+            return cls()
+        return cls(
+            None if prompt.box is None else tuple(map(float, prompt.box)),  # type: ignore[arg-type]
+            tuple((float(r), float(c)) for r, c in prompt.positives),
+            tuple((float(r), float(c)) for r, c in prompt.negatives),
+        )
+
+
+class Prompting:
+    """Keeps what is being drawn; prompts and masks themselves live in the session."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._draft: tuple[Here, Draft] | None = None
+        self._dismissed: list[Mask] = []
+        self._turn: tuple[Mask, int] | None = None
+        self._volume: Mask | None = None
+
+    # What is in hand
+
+    @property
+    def session_mask(self) -> Mask | None:
+        """The session's mask in hand on the plane on screen, unless put aside."""
+        here = self._desk.here
+        if here is None:
+            return None
+        mask = self._desk.session.mask(*here)
+        return None if any(mask is old for old in self._dismissed) else mask
+
+    @property
+    def mask(self) -> Mask | None:
+        """The mask in hand, as the alternative chosen."""
+        if self._volume is not None and self._volume.image == self._desk.image:
+            return self._volume
+        mask = self.session_mask
+        if mask is None or not self.turn:
+            return mask
+        return replace(
+            mask,
+            data=mask.alternatives[self.turn - 1],
+            provenance={**mask.provenance, "alternative": self.turn},
+        )
+
+    @property
+    def turn(self) -> int:
+        """Which alternative is shown; 0 is the model's first choice."""
+        mask = self.session_mask
+        if mask is None or self._turn is None or self._turn[0] is not mask:
+            return 0
+        return self._turn[1]
+
+    @property
+    def draft(self) -> Draft:
+        """What is drawn on the plane on screen."""
+        here = self._desk.here
+        if here is None:
+            return Draft()
+        if self._draft is not None and self._draft[0] == here:
+            return self._draft[1]
+        if self.session_mask is None:
+            return Draft()
+        key = (here[0], here[1] or 0)
+        return Draft.of(self._desk.session.labelling.prompts.get(key))
+
+    # Gestures
+
+    def box(self, box: Corners) -> None:
+        """Ask for the object in a box; a new box starts a new object."""
+        self._ask(Draft(box=box))
+
+    def click(self, position: tuple[float, ...], negative: bool) -> None:
+        """Ask with one more click on (or beside) the object."""
+        draft, place = self.draft, (position[-2], position[-1])
+        if negative:
+            draft = replace(draft, against=(*draft.against, place))
+        else:
+            draft = replace(draft, at=(*draft.at, place))
+        self._ask(draft)
+
+    def show_box(self, box: Corners) -> None:
+        """Show a rectangle while it is dragged."""
+        self._show_box(box)
+
+    def _ask(self, draft: Draft) -> None:
+        desk, here = self._desk, self._desk.here
+        if here is None:
+            return
+        self._draft, self._volume = (here, draft), None
+        self.render()
+        if draft.box is None and not draft.at:
+            desk.say("Now click on the object itself")
+            return
+        image, plane = here
+        points = [*draft.at, *draft.against]
+        signs = [1] * len(draft.at) + [0] * len(draft.against)
+
+        def done(mask: Mask) -> None:
+            self._settle(here, draft)
+            desk.timeline.branch()
+            self.render()
+            desk.say(self.verdict(mask))
+            desk.changed.emit()
+
+        def failed(error: BaseException) -> None:
+            self._settle(here, draft)
+            self.render()
+            desk.complain(error)
+            desk.changed.emit()
+
+        started = desk.run(
+            lambda: desk.session.segment.work(
+                image,
+                box=draft.box,
+                points=points or None,
+                point_labels=signs or None,
+                plane=plane,
+            ),
+            "segment",
+            done,
+            failed,
+        )
+        if not started:
+            self._settle(here, draft)
+            self.render()
+
+    def _settle(self, here: Here, draft: Draft) -> None:
+        if self._draft == (here, draft):
+            self._draft = None
+
+    @staticmethod
+    def verdict(mask: Mask) -> str:
+        """Say how sure the model is, in words."""
+        if not mask.data.any():
+            return "Nothing was found there: drag a box closely around the object"
+        sure = (
+            "looks certain"
+            if mask.score >= 0.85
+            else "is fairly sure"
+            if mask.score >= 0.65
+            else "is unsure: add a click, or try the next alternative (T)"
+        )
+        subject = "The outline" if sure.startswith("looks") else "The model"
+        return f"{subject} {sure}. Enter accepts it"
+
+    def next_alternative(self) -> None:
+        """Show the model's next answer to the same prompt."""
+        mask = self.session_mask
+        if mask is None or not mask.alternatives:
+            self._desk.say("There is no other answer to this prompt")
+            return
+        turn = (self.turn + 1) % (len(mask.alternatives) + 1)
+        self._turn = (mask, turn)
+        self._desk.say(f"Answer {turn + 1} of {len(mask.alternatives) + 1}")
+        self.render()
+        self._desk.changed.emit()
+
+    def next_object(self) -> None:
+        """Put the mask in hand aside and begin with another object."""
+        self._desk.runner.cancel("segment")
+        self._put_aside()
+        self.render()
+        self._desk.changed.emit()
+
+    def _put_aside(self) -> None:
+        mask = self.session_mask
+        if mask is not None:
+            self._dismissed.append(mask)
+        self._draft = self._volume = None
+
+    def returned(self) -> None:
+        """Undo or redo was used: what the session holds is in hand again."""
+        self._dismissed.clear()
+        self._draft = self._volume = None
+
+    def accept(self, class_name: str | None = None) -> bool:
+        """Take the mask in hand into the labels; the tool stays armed."""
+        desk, mask = self._desk, self.mask
+        if mask is None or desk.image is None:
+            desk.say("There is no mask yet: drag a box over an object, or click it")
+            return False
+        name, image = class_name or desk.object_class().name, desk.image
+        plane = None if mask.data.ndim == 3 else desk.binding.plane(image)
+        aside = self.session_mask
+        done = desk.act(
+            lambda: desk.session.accept(image, mask, name, plane=plane, origin="mask")
+        )
+        if done:
+            if aside is not None:
+                self._dismissed.append(aside)
+            self._draft = self._volume = None
+            self.render()
+            desk.say(f"Labelled as {name}. The tool is ready for the next object")
+            desk.changed.emit()
+        return done
+
+    def through_volume(self) -> None:
+        """Carry the mask in hand through the planes of a volume."""
+        desk, mask, here = self._desk, self.mask, self._desk.here
+        if mask is None or here is None or here[1] is None or mask.data.ndim == 3:
+            desk.say("Outline the object on one plane of a volume first")
+            return
+        image, plane = here[0], here[1]
+
+        def done(found: Mask) -> None:
+            self._volume = found
+            planes = np.flatnonzero(found.data.any((1, 2)))
+            self.render()
+            desk.say(
+                f"Followed through planes {planes[0] + 1} to {planes[-1] + 1}. "
+                "Look through them; Enter accepts"
+                if len(planes)
+                else "The object could not be followed"
+            )
+            desk.changed.emit()
+
+        desk.run(
+            lambda: desk.session.propagate.work(image, mask, plane),
+            "propagate",
+            done,
+            desk.complain,
+        )
+
+    # Layers
+
+    def render(self) -> None:
+        """Bring the layers in step with prompts and mask."""
+        desk, here = self._desk, self._desk.here
+        if here is None:
+            return
+        draft = self.draft
+        lift = [] if here[1] is None else [here[1]]
+        show_clicks(
+            desk,
+            "clicks",
+            [(*lift, *place) for place in draft.at],
+            [(*lift, *place) for place in draft.against],
+        )
+        self._show_box(draft.box)
+        self._show_mask(here)
+
+    def _show_mask(self, here: Here) -> None:
+        desk, mask = self._desk, self.mask
+        data: NDArray[np.bool_] | None = None if mask is None else mask.data
+        if data is None or not data.any():
+            desk.mirror.hide(here[0], "mask")
+            return
+        if data.ndim == 3 and here[1] is not None:
+            data = data[here[1]]
+        desk.show(
+            "mask",
+            data.astype(np.uint8),
+            here[1],
+            colormap=looks.single(looks.MASK),
+            opacity=0.45,
+            editable=False,
+        )
+
+    def _show_box(self, box: Corners | None) -> None:
+        desk, here, source = self._desk, self._desk.here, self._desk.source
+        if here is None or source is None:
+            return
+        desk.mirror.hide(here[0], "box")
+        if box is None:
+            return
+        row0, col0, row1, col1 = (edge - 0.5 for edge in box)
+        corners = np.array([(row0, col0), (row0, col1), (row1, col1), (row1, col0)])
+        if here[1] is not None:
+            corners = np.column_stack([np.full(4, float(here[1])), corners])
+        desk.show(
+            "box",
+            [corners],
+            None,
+            shape_type="rectangle",
+            edge_color=looks.MASK,
+            face_color="transparent",
+            edge_width=max(source.plane_shape) / 250,
+            opacity=1.0,
+        )

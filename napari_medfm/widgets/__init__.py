@@ -1,0 +1,1 @@
+"""The window's own parts: the only place that knows Qt."""

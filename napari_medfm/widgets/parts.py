@@ -1,0 +1,186 @@
+"""Small parts that the panels are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+def hint(text: str = "") -> QLabel:
+    """Return a line of explanation that wraps and never widens the dock."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def button(
+    text: str, tip: str, act: Callable[[], object], *, checkable: bool = False
+) -> QPushButton:
+    """Return a button; the tooltip teaches, and is what a screen reader reads out."""
+    made = QPushButton(text)
+    made.setToolTip(f"<p>{tip}</p>")
+    made.setAccessibleName(text)
+    made.setAccessibleDescription(tip)
+    made.setCheckable(checkable)
+    made.setMinimumHeight(28)
+    made.clicked.connect(lambda: act())
+    return made
+
+
+def row(*widgets: QWidget) -> QWidget:
+    """Return widgets side by side, sharing the width."""
+    holder = QWidget()
+    layout = QHBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for widget in widgets:
+        layout.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
+    return holder
+
+
+def swatch(colour: str, size: int = 14) -> QIcon:
+    """Return a small square of a colour, with an edge seen on dark and light."""
+    picture = QPixmap(size, size)
+    picture.fill(QColor(colour))
+    painter = QPainter(picture)
+    painter.setPen(QColor("#808080"))
+    painter.drawRect(0, 0, size - 1, size - 1)
+    painter.end()
+    return QIcon(picture)
+
+
+class Section(QWidget):
+    """A step of the way down: a header that opens and closes what is below.
+
+    Signals
+    -------
+    opened
+        The user opened it.
+    """
+
+    opened = Signal()
+
+    def __init__(self, number: int, title: str, content: QWidget) -> None:
+        super().__init__()
+        self.title = title
+        self._content = content
+        self._header = QToolButton()
+        self._header.setText(f" {number}  {title}")
+        self._header.setCheckable(True)
+        self._header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._header.setIconSize(QSize(10, 10))
+        self._header.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed
+        )
+        self._header.setMinimumHeight(30)
+        font = self._header.font()
+        font.setBold(True)
+        self._header.setFont(font)
+        self._header.setAccessibleName(f"Step {number}: {title}")
+        self._header.clicked.connect(self._clicked)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._header)
+        layout.addWidget(content)
+        content.setContentsMargins(8, 0, 4, 6)
+        self.set_open(False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its content shows."""
+        return self._header.isChecked()
+
+    def set_open(self, is_open: bool) -> None:
+        """Open or close it."""
+        self._header.setChecked(is_open)
+        self._header.setArrowType(
+            Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
+        )
+        self._content.setVisible(is_open)
+
+    def _clicked(self, is_open: bool) -> None:
+        self.set_open(is_open)
+        if is_open:
+            self.opened.emit()
+
+
+class LabelledSlider(QWidget):
+    """A slider over a range of numbers, with its name and value above it.
+
+    Parameters
+    ----------
+    name, tip
+        What it sets, and what that does.
+    words
+        Turns the value into what is shown.
+
+    Signals
+    -------
+    valueChanged
+        The user moved it; carries the value.
+    """
+
+    valueChanged = Signal(float)  # noqa: N815  Qt's own spelling
+
+    def __init__(self, name: str, tip: str, words: Callable[[float], str]) -> None:
+        super().__init__()
+        self._words = words
+        self._low, self._high = 0.0, 1.0
+        self._name, self._value = QLabel(name), QLabel("")
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setRange(0, 1000)
+        self._slider.setAccessibleName(name)
+        self.setToolTip(f"<p>{tip}</p>")
+        self._slider.setAccessibleDescription(tip)
+        self._slider.valueChanged.connect(self._moved)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        top = QHBoxLayout()
+        top.addWidget(self._name)
+        top.addStretch()
+        top.addWidget(self._value)
+        layout.addLayout(top)
+        layout.addWidget(self._slider)
+
+    def setRange(self, low: float, high: float) -> None:  # noqa: N802  Qt's spelling
+        """Set the numbers at both ends."""
+        value = self.value()
+        self._low, self._high = low, high
+        self.setValue(value)
+
+    def setName(self, name: str) -> None:  # noqa: N802
+        """Say anew what it sets."""
+        self._name.setText(name)
+        self._slider.setAccessibleName(name)
+
+    def value(self) -> float:
+        """Return the number chosen."""
+        return self._low + (self._high - self._low) * self._slider.value() / 1000
+
+    def setValue(self, value: float) -> None:  # noqa: N802
+        """Show a number without telling anyone."""
+        share = (value - self._low) / ((self._high - self._low) or 1.0)
+        self._slider.blockSignals(True)
+        self._slider.setValue(round(1000 * min(max(share, 0.0), 1.0)))
+        self._slider.blockSignals(False)
+        self._value.setText(self._words(self.value()))
+
+    def _moved(self) -> None:
+        self._value.setText(self._words(self.value()))
+        self.valueChanged.emit(self.value())
