@@ -5,8 +5,8 @@
 DATA holds folders NAME/images and NAME/masks. Clicks are drawn at random from the
 truth: so many per class over the training images together. Dice is the mean over
 foreground classes and test images, at the model's own threshold; "best" moves the
-threshold of each test image to where its Dice is best, as a bound. Filters with a forest
-(as ilastik does) are beside ours as ``forest``.
+threshold of each test image to where its Dice is best, as a bound. Filters with a
+forest (as ilastik does) are beside ours as ``forest``.
 """
 
 from __future__ import annotations
