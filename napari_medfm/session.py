@@ -26,9 +26,10 @@ from napari_medfm.engine.intake import image_of
 from napari_medfm.engine.weights import cache_folder
 from napari_medfm.verbs import labelling as edit
 from napari_medfm.verbs.accepting import accepted_region
+from napari_medfm.verbs.advising import report, suggest
 from napari_medfm.verbs.embedding import embed
 from napari_medfm.verbs.exporting import export_head, export_masks, export_table
-from napari_medfm.verbs.fitting import fit, predict, report, suggest
+from napari_medfm.verbs.fitting import fit, predict
 from napari_medfm.verbs.headfile import read_head
 from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.prompting import propagate, segment, segment_all

@@ -62,4 +62,11 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(getattr(value, "data", None), np.ndarray):
         return plain(value.data)
-    return Given(getattr(value, "as_code", type(value).__name__.lower()))
+    if hasattr(value, "spec"):
+        return str(value.spec.name)
+    name = type(value).__name__
+    return Given(getattr(value, "as_code", _RESULTS.get(name, name.lower())))
+
+
+# The variables in which a script keeps what a verb returned.
+_RESULTS = {"Prediction": "prediction", "TrainedModel": "head"}

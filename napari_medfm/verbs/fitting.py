@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ from numpy.typing import NDArray
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
-from napari_medfm.core.labels import Annotation
 from napari_medfm.core.results import Prediction
-from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.engine.provenance import version
 from napari_medfm.verbs.headfile import read_head
 from napari_medfm.verbs.planes import PlaneReader
 from napari_medfm.verbs.predicting import predict_plane
-from napari_medfm.verbs.training import Example, TrainedModel, examples_of, train
+from napari_medfm.verbs.snapshot import Labels
+from napari_medfm.verbs.training import TrainedModel, train
 from napari_medfm.verbs.workspace import Workspace
 
 
@@ -44,20 +42,12 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
         If fewer than two classes (background counts) are annotated.
     """
     state = ws.labelling
-    annotations = tuple(a for a in state.annotations if a.image in ws.images)
-    labelled = {a.value for a in annotations}
-    if len(labelled) < 2:
-        have = ", ".join(c.name for c in state.classes if c.value in labelled) or "none"
-        raise BadInput(
-            f"A head needs examples of two classes at least; so far: {have}. "
-            "Background counts: mark a few places that belong to nothing"
-        )
-    images = {name: ws.images[name] for name in {a.image for a in annotations}}
-    reader, classes = ws.planes, state.classes
+    labels = Labels.of(ws)
+    labels.require_two_classes()
 
     def steps() -> Steps[TrainedModel]:
-        examples, context = yield from _examples(reader, images, annotations)
-        encoder = reader.encoder.get()
+        examples, context = yield from labels.examples()
+        encoder = labels.reader.encoder.get()
         card = {
             "encoder": {
                 "name": encoder.spec.name,
@@ -66,7 +56,7 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
                 "commercial": encoder.spec.commercial,
             }
         }
-        model = yield from train(examples, classes, head, context, card=card)
+        model = yield from train(examples, labels.classes, head, context, card=card)
         return model
 
     def commit(model: TrainedModel) -> TrainedModel:
@@ -135,33 +125,6 @@ def _check_encoder(model: TrainedModel, reader: PlaneReader) -> None:
             f"{str(made_with.get('weights_sha256'))[:12]}..., here "
             f"{encoder.weights_hash[:12]}...): fetch those weights, or train again"
         )
-
-
-def _examples(
-    reader: PlaneReader,
-    images: Mapping[str, Image],
-    annotations: Sequence[Annotation],
-) -> Steps[tuple[list[Example], list[PlaneFeatures]]]:
-    """Read each annotated plane once and collect feature rows in annotation order."""
-    planes: dict[str, dict[int, PlaneFeatures]] = defaultdict(dict)
-    examples: list[Example] = []
-    for done, annotation in enumerate(annotations):
-        image = images[annotation.image]
-        known = planes[image.name]
-        for plane in annotated_planes(annotation):
-            if plane not in known:
-                known[plane] = yield from reader.features(image, plane)
-        yield Progress(done, len(annotations), f"reading labels on {image.name}")
-        examples.extend(examples_of(annotation, image.group, known))
-    context = [features for group in planes.values() for features in group.values()]
-    return examples, context
-
-
-def annotated_planes(annotation: Annotation) -> list[int]:
-    """Return the planes that an annotation touches."""
-    if annotation.pixels.shape[1] == 2:
-        return [0]
-    return np.unique(annotation.pixels[:, 0]).tolist()
 
 
 def _predict(

@@ -6,23 +6,47 @@ from collections.abc import Sequence
 
 from napari_medfm.core.calls import Call, Given
 
+_KEPT_AS = {"fit": "head", "predict": "prediction"}
+_USES_HEAD = {"predict", "suggest", "export_head", "export_masks"}
+
 
 def script_of(history: Sequence[Call], models: tuple[str, str]) -> str:
     """Print calls as a program.
 
     Images that came as arrays are taken from a dictionary ``images`` that the reader
-    fills in; all else is written out.
+    fills in; all else is written out. Trainings and predictions that nothing later
+    depends on are left out: while labelling there is one of each a click.
     """
     lines = ["from napari_medfm import Session, load_head, runs", ""]
     arrays = [
-        call.args[0]
+        call.args[0].code
         for call in history
         if call.verb == "add_image" and isinstance(call.args[0], Given)
     ]
     if arrays:
-        names = ", ".join(repr(str(a.code)[8:-2]) for a in arrays)
-        lines += [f"images = {{}}  # put your arrays here: {names}", ""]
+        lines += ["images = {}  # put your arrays here: " + ", ".join(arrays), ""]
     encoder, segmenter = models
     lines.append(f"s = Session(encoder={encoder!r}, segmenter={segmenter!r})")
-    lines += [call.as_python() for call in history]
+    for call in _needed(history):
+        kept = _KEPT_AS.get(call.verb)
+        lines.append((f"{kept} = " if kept else "") + call.as_python())
     return "\n".join(lines) + "\n"
+
+
+def _needed(history: Sequence[Call]) -> list[Call]:
+    """Drop a `fit` or `predict` that the next of its kind makes worthless."""
+    kept: list[Call] = []
+    superseded: set[str] = set()
+    for call in reversed(history):
+        if call.verb in superseded:
+            continue
+        kept.append(call)
+        if call.verb in _KEPT_AS:
+            superseded.add(call.verb)
+        if call.verb in _USES_HEAD:
+            superseded.discard("fit")
+        if Given("prediction") in call.args:
+            superseded.discard("predict")
+        if call.verb in ("undo", "redo"):
+            superseded.clear()
+    return kept[::-1]

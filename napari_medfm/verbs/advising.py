@@ -1,0 +1,71 @@
+"""Where to label next, and how good the head is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_medfm.core.errors import BadInput
+from napari_medfm.core.jobs import Progress, Steps, Work
+from napari_medfm.engine.features import PlaneFeatures
+from napari_medfm.engine.validate import Report
+from napari_medfm.verbs.snapshot import Labels
+from napari_medfm.verbs.suggesting import Suggestion
+from napari_medfm.verbs.suggesting import suggest as places_worth_a_label
+from napari_medfm.verbs.validating import report as tested
+from napari_medfm.verbs.workspace import Workspace
+
+
+def suggest(
+    ws: Workspace, image: str, n: int = 5, planes: Sequence[int] | None = None
+) -> Work[list[Suggestion]]:
+    """Say where the next labels would help the head most, and why.
+
+    Parameters
+    ----------
+    planes
+        Planes of a volume to choose from; those whose features are at hand if None, or
+        all if there are none.
+
+    Raises
+    ------
+    BadInput
+        If there is no head yet.
+    """
+    source, model = ws.image(image), ws.labelling.head
+    if model is None:
+        raise BadInput("There is no head yet: annotate two classes and fit first")
+    labels = Labels.of(ws)
+    reader = ws.planes
+    everywhere = range(source.n_planes)
+    if planes is None:
+        planes = [p for p in everywhere if reader.ready(source, p)] or everywhere
+    checked = [source.plane_index(plane) for plane in planes]
+
+    def steps() -> Steps[list[Suggestion]]:
+        examples, _ = yield from labels.examples()
+        features: dict[int, PlaneFeatures] = {}
+        for done, plane in enumerate(checked):
+            yield Progress(done, len(checked), f"plane {plane + 1}")
+            features[plane] = yield from reader.features(source, plane)
+        return places_worth_a_label(features, model, examples, n)
+
+    return Work(f"Looking where to label in {image}", steps, lambda found: found)
+
+
+def report(ws: Workspace, head: str = "auto") -> Work[Report]:
+    """Test a recipe on your own labels, each image (or group) held out in turn.
+
+    Raises
+    ------
+    BadInput
+        If fewer than two classes are annotated, or nothing can be held out.
+    """
+    labels = Labels.of(ws)
+    labels.require_two_classes()
+
+    def steps() -> Steps[Report]:
+        examples, _ = yield from labels.examples()
+        found = yield from tested(examples, labels.classes, head)
+        return found
+
+    return Work("Testing the head", steps, lambda found: found)
