@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medfm.core.errors import BadFile, BadInput
-from napari_medfm.core.image import Pixels
 from napari_medfm.readers._guard import check_packed, check_size, reading
+from napari_medfm.readers._lazytiff import LazyTiff
 from napari_medfm.readers._loaded import Loaded, ReaderSpec
 from napari_medfm.readers._tiffspacing import spacing_of
 
@@ -63,8 +63,8 @@ def read_tiff(path: Path) -> Loaded:
                     channel = data.ndim - 1
                 return Loaded(data, channel, spacing, metadata=metadata)
             count = len(series.levels)
-        data, *levels = _lazily(path, count)
-    return Loaded(data, channel, spacing, levels=tuple(levels), metadata=metadata)
+        levels = tuple(LazyTiff(path, level) for level in range(count))
+    return Loaded(levels[0], channel, spacing, levels=levels[1:], metadata=metadata)
 
 
 def _channel_axis(path: Path, axes: str, shape: tuple[int, ...]) -> int | None:
@@ -116,19 +116,6 @@ def _with_colours(data: Any, page: Any) -> Any:
     if getattr(page.photometric, "name", "") != "PALETTE" or page.colormap is None:
         return data
     return (np.moveaxis(page.colormap[:, data], 0, -1) >> 8).astype(np.uint8)
-
-
-def _lazily(path: Path, count: int) -> list[Pixels]:
-    import tifffile
-    import zarr
-
-    opened: list[Pixels] = []
-    for level in range(count):
-        store = tifffile.imread(
-            path, aszarr=True, series=0, level=level, _multifile=False
-        )
-        opened.append(zarr.open_array(store, mode="r"))
-    return opened
 
 
 def _recognises(start: bytes) -> bool:
