@@ -1,0 +1,120 @@
+"""Calibration: thresholds from clicks, priors without labels, weights of experts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_medfm.core.errors import BadInput
+from napari_medfm.engine.calibrate import (
+    bias_from_clicks,
+    biases_from_clicks,
+    log_prior,
+)
+from napari_medfm.engine.pool import log_loss, pool_weights
+from napari_medfm.engine.probability import balanced, decide, softmax
+
+
+def two_classes(share, n=4000, seed=0, sharp=2.0):
+    """Logits of a well calibrated balanced head on an image of another share."""
+    rng = np.random.default_rng(seed)
+    truth = (rng.random(n) < share).astype(int)
+    x = rng.normal(np.where(truth, 1, -1) * np.sqrt(sharp / 2), 1)
+    margin = 2 * np.sqrt(sharp / 2) * x
+    return np.stack([-margin / 2, margin / 2], 1), truth
+
+
+@given(st.floats(-5, 5), st.floats(0.1, 5))
+def test_the_border_lands_midway(middle, gap):
+    margins = np.array([middle + gap, middle - gap, middle + gap])
+    bias = bias_from_clicks(margins, np.array([True, False, True]))
+    assert bias == pytest.approx(-middle, abs=1e-9)
+
+
+def test_one_kind_of_click_is_not_enough():
+    with pytest.raises(BadInput, match="one click on the object and one beside"):
+        bias_from_clicks(np.array([1.0, 2.0]), np.array([True, True]))
+    with pytest.raises(BadInput, match="one beside"):
+        biases_from_clicks(np.zeros((2, 2)), [1, 1], (0, 1))
+
+
+def test_biases_leave_the_reference_and_unclicked_classes_alone():
+    logits = np.array([[0.0, 3.0, -9.0], [0.0, 1.0, -9.0]])
+    assert biases_from_clicks(logits, [1, 0], (0, 1, 2)) == {1: pytest.approx(-2.0)}
+
+
+def test_corrected_clicks_come_out_right():
+    logits = np.array([[0.0, 5.0], [0.0, 4.0], [0.0, 2.0]])
+    bias = biases_from_clicks(logits, [1, 1, 0], (0, 1))[1]
+    assert (logits[:, 1] + bias > 0).tolist() == [True, True, False]
+
+
+def test_a_prior_improves_log_loss_where_the_share_is_shifted():
+    logits, truth = two_classes(0.05)
+    weights = np.ones(len(truth))
+    plain = log_loss(logits, truth, weights)
+    half = log_loss(logits + log_prior(logits), truth, weights)
+    full = log_loss(logits + log_prior(logits, weight=1.0), truth, weights)
+    assert half < 0.9 * plain
+    assert full < half
+
+
+def test_a_balanced_image_gets_no_prior():
+    logits, _ = two_classes(0.5)
+    assert np.abs(log_prior(logits)).max() < 0.05
+
+
+def test_pool_weights_find_the_expert_that_knows():
+    knows, truth = two_classes(0.5, seed=1)
+    noise = np.random.default_rng(2).normal(0, 2, knows.shape)
+    good, bad = pool_weights([knows, noise], truth)
+    assert good > 0.7
+    assert bad < 0.15
+
+
+def test_one_expert_gets_its_temperature():
+    logits, truth = two_classes(0.5, seed=3)
+    (weight,) = pool_weights([logits * 4], truth)
+    assert weight == pytest.approx(0.25, abs=0.05)
+
+
+def test_pooling_beats_either_of_two_different_experts():
+    one, truth = two_classes(0.5, n=2000, seed=4)
+    rng = np.random.default_rng(5)
+    margin = 2 * (np.where(truth, 1, -1) + rng.normal(0, 1, len(truth)))
+    two = np.stack([-margin / 2, margin / 2], 1)
+    weights = pool_weights([one, two], truth)
+    even = np.ones(len(truth))
+    pooled = log_loss(weights[0] * one + weights[1] * two, truth, even)
+    assert pooled < 0.9 * min(log_loss(part, truth, even) for part in (one, two))
+
+
+def test_log_loss_is_scikit_learns():
+    from sklearn.metrics import log_loss as reference
+
+    logits, truth = two_classes(0.3, n=50)
+    weights = np.random.default_rng(0).random(50)
+    expected = reference(truth, softmax(logits), sample_weight=weights)
+    assert log_loss(logits, truth, weights) == pytest.approx(expected, abs=1e-9)
+
+
+def test_balanced_weights_are_scikit_learns():
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    y = np.array([0, 0, 0, 2, 5, 5])
+    np.testing.assert_allclose(balanced(y, None), compute_sample_weight("balanced", y))
+
+
+@given(st.integers(2, 5), st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
+def test_decisions_are_scipys_softmax(classes, rows, cols, seed):
+    from scipy.special import softmax as reference
+
+    logits = np.random.default_rng(seed).normal(0, 3, (classes, rows, cols))
+    logits = logits.astype(np.float32)
+    values = tuple(range(3, 3 + classes))
+    labels, probabilities, unsure = decide(logits.copy(), values)
+    expected = reference(logits, axis=0)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    assert np.array_equal(labels, logits.argmax(0) + 3)
+    ordered = np.sort(expected, axis=0)
+    np.testing.assert_allclose(unsure, 1 - ordered[-1] + ordered[-2], atol=1e-5)
