@@ -123,6 +123,7 @@ class _Redirects(HTTPRedirectHandler):
         """Build the next request; ``answer`` is code, message, headers, address."""
         before, after = urlsplit(req.full_url), urlsplit(answer[-1])
         if after.scheme not in ("https", before.scheme):
+            fp.close()
             raise URLError(f"it redirects from {before.scheme} to {after.scheme}")
         self.sha256 = self.sha256 or _promised(answer[-2])
         request = super().redirect_request(req, fp, *answer)
@@ -163,24 +164,16 @@ def _answer(
 
 def _save(reply: HTTPResponse, part: _Part, title: str) -> Steps[int]:
     """Append the reply to the part; return how large the whole should be, or 0."""
-    try:
-        continues = part.begin(reply)
-        done = part.size
-        length = int(reply.headers.get("Content-Length") or 0)
-        total = done + length if length else 0
-        need_room(part.file.parent, length)
-        with part.file.open("ab" if continues else "wb") as file:
-            while chunk := _read(reply, title, done, total):
-                file.write(chunk)
-                done += len(chunk)
-                yield Progress(done, total, title)
-    except OSError as error:
-        if isinstance(error, (WriteFailed, MissingWeights)):
-            raise
-        raise WriteFailed(
-            f"Could not write {part.file.parent}: {error.strerror or error}. Free some "
-            "space, or set NAPARI_MEDFM_CACHE to another folder; it resumes"
-        ) from error
+    continues = part.begin(reply)
+    done = part.size
+    length = int(reply.headers.get("Content-Length") or 0)
+    total = done + length if length else 0
+    need_room(part.file.parent, length)
+    with part.file.open("ab" if continues else "wb") as file:
+        while chunk := _read(reply, title, done, total):
+            file.write(chunk)
+            done += len(chunk)
+            yield Progress(done, total, title)
     if total and done < total:
         raise _broken(title, done, total, "the connection ended early")
     return total

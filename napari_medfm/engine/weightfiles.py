@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251  the error alone, to catch it
@@ -21,6 +22,8 @@ _WRAPPERS = ("state_dict", "model", "teacher", "model_state_dict")
 _CHUNK = 1 << 20
 _DAMAGED = (
     UnpicklingError,
+    struct.error,
+    AssertionError,
     RuntimeError,
     ValueError,
     TypeError,

