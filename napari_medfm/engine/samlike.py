@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.specs import Decoded, SegmenterSpec
+from napari_medfm.engine.samdecoder import masks_of
 
 Fit = Literal["pad", "stretch"]
 
@@ -83,6 +84,8 @@ class SamLike:
             self._network.image_encoder = encoder.to(memory_format=torch.channels_last)
         self._size = int(self._network.prompt_encoder.input_image_size[0])
         self._fit = fit
+        with torch.inference_mode():
+            self._place = self._network.prompt_encoder.get_dense_pe()
 
     def encode(self, crop: NDArray[np.float32]) -> SamEmbedding:
         """Embed a crop, float32 (rows, cols, 3) in [0, 1], at any size.
@@ -135,12 +138,13 @@ class SamLike:
                 boxes=self._boxes(boxes, scale),
                 masks=None if low_res is None else self._tensor(low_res)[:, None],
             )
-            low, scores = self._network.mask_decoder(
-                image_embeddings=embedding.features,
-                image_pe=prompts.get_dense_pe(),
-                sparse_prompt_embeddings=sparse,
-                dense_prompt_embeddings=dense,
-                multimask_output=multimask,
+            low, scores = masks_of(
+                self._network.mask_decoder,
+                embedding.features,
+                self._place,
+                sparse,
+                dense[:1] if low_res is None else dense,
+                multimask,
             )
             logits = self._to_crop(low, embedding)
         return Decoded(_array(logits), _array(scores), _array(low))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from napari_medfm.core.errors import BadInput, MissingWeights
+from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Steps
 from napari_medfm.core.specs import Segmenter, SegmenterSpec
 from napari_medfm.segmenters import lite_medsam, medsam, sam
@@ -59,16 +59,15 @@ def load(
     BadFile
         If they are damaged or another model's.
     """
-    from napari_medfm.engine.weights import locate, sha256_of
+    from napari_medfm.engine.weights import locate
 
     spec = spec_of(name)
     path = locate(spec, weights=weights, cache_dir=cache_dir)
-    digest = sha256_of(path)
     if spec.name == lite_medsam.SPEC.name:
-        return lite_medsam.load(path, digest, device)
+        return lite_medsam.load(path, device)
     if spec.name == medsam.SPEC.name:
-        return medsam.load(path, digest, device)
-    return sam.load(spec, path, digest, device)
+        return medsam.load(path, device)
+    return sam.load(spec, path, device)
 
 
 def fetch(
@@ -77,17 +76,11 @@ def fetch(
     """Download a segmenter's weights into the cache; the user asked for it."""
     from napari_medfm.engine import weights
 
-    return weights.fetch(
-        spec_of(name), cache_dir=cache_dir, offline=offline, convert=None
-    )
+    return weights.fetch(spec_of(name), cache_dir=cache_dir, offline=offline)
 
 
 def is_installed(name: str, cache_dir: Path | None = None) -> bool:
     """Whether `load` would find weights."""
-    from napari_medfm.engine.weights import locate
+    from napari_medfm.engine.weights import is_here
 
-    try:
-        locate(spec_of(name), weights=None, cache_dir=cache_dir)
-    except MissingWeights:
-        return False
-    return True
+    return is_here(spec_of(name), cache_dir=cache_dir)

@@ -46,7 +46,7 @@ def build() -> Any:
     return build_lite_medsam()
 
 
-def load(path: Path, weights_hash: str, device: str | None) -> SamLike:
+def load(path: Path, device: str | None) -> SamLike:
     """Return the segmenter with the weights of a file.
 
     Raises
@@ -54,7 +54,8 @@ def load(path: Path, weights_hash: str, device: str | None) -> SamLike:
     BadFile
         If the file does not hold LiteMedSAM's tensors.
     """
-    from napari_medfm.engine.weights import read_tensors
+    from napari_medfm.engine.weights import read_tensors, weights_hash
 
-    network = fill(build(), whole_model(read_tensors(path)), SPEC.title)
-    return SamLike(SPEC, network, weights_hash, device=device)
+    tensors = whole_model(read_tensors(path))
+    network = fill(build(), tensors, SPEC.title)
+    return SamLike(SPEC, network, weights_hash(path, tensors), device=device)

@@ -66,7 +66,7 @@ _RENAMES = (
 )
 
 
-def load(path: Path, weights_hash: str, device: str | None) -> SamLike:
+def load(path: Path, device: str | None) -> SamLike:
     """Return the segmenter with the weights of a file, in either project's layout.
 
     Raises
@@ -76,11 +76,12 @@ def load(path: Path, weights_hash: str, device: str | None) -> SamLike:
     """
     from segment_anything import sam_model_registry
 
-    from napari_medfm.engine.weights import read_tensors
+    from napari_medfm.engine.weights import read_tensors, weights_hash
 
     tensors = original_layout(whole_model(read_tensors(path)))
     network = fill(sam_model_registry["vit_b"](checkpoint=None), tensors, SPEC.title)
-    return SamLike(SPEC, network, weights_hash, device=device, fit="stretch")
+    digest = weights_hash(path, tensors)
+    return SamLike(SPEC, network, digest, device=device, fit="stretch")
 
 
 def original_layout(tensors: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,9 +51,7 @@ SPECS = (
 )
 
 
-def load(
-    spec: SegmenterSpec, path: Path, weights_hash: str, device: str | None
-) -> SamLike:
+def load(spec: SegmenterSpec, path: Path, device: str | None) -> SamLike:
     """Return the segmenter with the weights of a file.
 
     Raises
@@ -63,9 +61,9 @@ def load(
     """
     from segment_anything import sam_model_registry
 
-    from napari_medfm.engine.weights import read_tensors
+    from napari_medfm.engine.weights import read_tensors, weights_hash
 
     kind = spec.name.removeprefix("sam-").replace("-", "_")
     tensors = whole_model(read_tensors(path))
     network = fill(sam_model_registry[kind](checkpoint=None), tensors, spec.title)
-    return SamLike(spec, network, weights_hash, device=device)
+    return SamLike(spec, network, weights_hash(path, tensors), device=device)
