@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.labels import Annotation, LabelClass, Prompt
 from napari_medfm.core.results import Mask
+
+
+def _nothing() -> Any:
+    """Return a field that begins as an empty frozen dict."""
+    return field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +51,9 @@ class Labelling:
     classes: tuple[LabelClass, ...]
     annotations: tuple[Annotation, ...] = ()
     next_id: int = 1
-    prompts: MappingProxyType[tuple[str, int], Prompt] = MappingProxyType({})
-    masks: MappingProxyType[tuple[str, int], Mask] = MappingProxyType({})
-    thresholds: MappingProxyType[tuple[str, int], float] = MappingProxyType({})
+    prompts: MappingProxyType[tuple[str, int], Prompt] = _nothing()
+    masks: MappingProxyType[tuple[str, int], Mask] = _nothing()
+    thresholds: MappingProxyType[tuple[str, int], float] = _nothing()
     accepted: tuple[Accepted, ...] = ()
     head: Any = None
 
