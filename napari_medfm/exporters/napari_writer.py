@@ -1,0 +1,82 @@
+"""Writers as napari calls them; napari itself is not imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.labels import LabelClass
+from napari_medfm.engine.intake import image_of
+from napari_medfm.engine.provenance import provenance_of
+from napari_medfm.exporters import export_labels
+
+_COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2")
+
+
+def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write a Labels layer, with its provenance beside it.
+
+    Geometry and class names come from ``meta["metadata"]["napari_medfm"]`` where the
+    layer has them (``affine``, ``metadata``, ``classes`` as ``{name: value}``), from
+    the layer's own transform otherwise.
+
+    Parameters
+    ----------
+    data
+        Integers, (rows, cols) or (planes, rows, cols).
+    meta
+        The layer's attributes.
+
+    Returns
+    -------
+    list of str
+        The files written.
+
+    Raises
+    ------
+    BadInput, WriteFailed
+        As `napari_medfm.exporters.export_labels`.
+    """
+    values = np.asarray(data)
+    known = dict((meta.get("metadata") or {}).get("napari_medfm") or {})
+    affine = known.get("affine")
+    spacing = known.get("spacing")
+    if affine is None and spacing is None:
+        affine = _affine_of_layer(meta, values.ndim)
+    name = str(meta.get("name", "labels"))
+    image = image_of(
+        values,
+        name,
+        axes="zyx"[-values.ndim :],
+        spacing=None if affine is not None else spacing,
+        affine=affine,
+        metadata=known.get("metadata"),
+    )
+    classes = [
+        LabelClass(str(label), int(value), _COLOURS[int(value) % len(_COLOURS)])
+        for label, value in dict(known.get("classes") or {"background": 0}).items()
+    ]
+    record = provenance_of(
+        image, classes=classes, content={"what": "labels layer", "layer": name}
+    )
+    record["image"] |= {
+        "sha256": None,
+        "name": known.get("path") or known.get("sample"),
+    }
+    return [str(p) for p in export_labels(path, values, image, classes, record)]
+
+
+def _affine_of_layer(meta: dict[str, Any], ndim: int) -> NDArray[np.float64]:
+    """Return a layer's data -> world matrix: affine after shift, turn, shear, scale."""
+    inner = np.eye(ndim + 1)
+    linear = np.diag(np.asarray(meta.get("scale", np.ones(ndim)), float))
+    for name in ("shear", "rotate"):
+        matrix = np.asarray(meta.get(name, np.eye(ndim)), float)
+        if matrix.shape == (ndim, ndim):
+            linear = matrix @ linear
+    inner[:ndim, :ndim] = linear
+    inner[:ndim, ndim] = np.asarray(meta.get("translate", np.zeros(ndim)), float)
+    outer = np.asarray(meta.get("affine", np.eye(ndim + 1)), float)
+    return outer @ inner if outer.shape == inner.shape else inner
