@@ -5,7 +5,8 @@
 Random tokens stand for an encoder's: no time below depends on their values. Beside it
 the bare work in the same run: one Cholesky solve and one matrix product. If
 napari-convpaint is installed in this environment, its training and prediction from the
-same number of labels are timed as well. Times are the least of many: judge the ratios.
+same number of labels are timed as well. Times are CPU milliseconds, the least of
+many.
 """
 
 from __future__ import annotations
@@ -38,13 +39,17 @@ def drain(steps: Generator[Any, None, Any]) -> Any:
 
 
 def least(job: Callable[[], object], repeats: int = 15) -> float:
-    """Milliseconds of the fastest run, after one to warm up."""
+    """CPU milliseconds of the cheapest run, after one to warm up.
+
+    CPU time, because wall time lies on a shared machine; it is the wall time of an idle
+    one, since all this runs on one thread.
+    """
     job()
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         job()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return 1000 * min(times)
 
 
