@@ -1,0 +1,82 @@
+"""What commands print, and the error of a command used wrongly."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from napari_medfm.core.errors import MedfmError
+from napari_medfm.core.jobs import Steps
+
+R = TypeVar("R")
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+class UsageError(MedfmError):
+    """The command was called wrongly: exit code 2."""
+
+
+def say(text: str = "") -> None:
+    """Print a line of the answer."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """Print a line about what went wrong, apart from the answer."""
+    sys.stdout.flush()
+    sys.stderr.write(f"napari-medfm: {text}\n")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows in columns as wide as they need."""
+    lines = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        say("  ".join(cells).rstrip())
+
+
+def size(count: float) -> str:
+    """Write a number of bytes as people do: "39.1 MB"."""
+    unit = 0
+    while count >= 1000 and unit < len(_UNITS) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:.{1 if unit > 1 else 0}f} {_UNITS[unit]}"
+
+
+def finish(steps: Steps[R], title: str) -> R:
+    """Run steps to their end, with a bar on a terminal, and return their answer."""
+    shown = ""
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as stop:
+            if shown:
+                sys.stderr.write("\r" + " " * len(shown) + "\r")
+            return stop.value  # type: ignore[no-any-return]
+        if sys.stderr is not None and sys.stderr.isatty():
+            done = f" {progress.done / progress.total:4.0%}" if progress.total else ""
+            line = f"{title}{done}  {progress.message}"[:100]
+            sys.stderr.write("\r" + line.ljust(len(shown)))
+            sys.stderr.flush()
+            shown = line
+
+
+class Stopwatch:
+    """Seconds of the last `timed` block."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    @contextmanager
+    def timed(self) -> Iterator[Stopwatch]:
+        """Measure a block."""
+        start = time.perf_counter()
+        try:
+            yield self
+        finally:
+            self.seconds = time.perf_counter() - start

@@ -1,0 +1,130 @@
+"""``napari-medfm segment``: one object from a box or clicks, as a mask file."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_medfm.commands import options
+from napari_medfm.commands.say import Stopwatch, UsageError, say
+
+if TYPE_CHECKING:
+    from napari_medfm.core.results import Mask
+    from napari_medfm.session import Session
+
+
+def register(commands: options.Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "segment",
+        help="outline one object from a box or clicks",
+        description="Outline one object from a box, clicks, or both, and write the "
+        "mask with its provenance beside it.",
+    )
+    parser.add_argument("image", type=Path, metavar="IMAGE")
+    parser.add_argument(
+        "--box", type=options.box, metavar="R0,C0,R1,C1", help="around the object"
+    )
+    parser.add_argument(
+        "--point",
+        type=options.position,
+        action="append",
+        default=[],
+        metavar="R,C",
+        help="a place on the object; may be given again",
+    )
+    parser.add_argument(
+        "--not-point",
+        type=options.position,
+        action="append",
+        default=[],
+        metavar="R,C",
+        help="a place beside the object; may be given again",
+    )
+    parser.add_argument(
+        "--plane", type=int, metavar="Z", help="plane of a volume, from 0"
+    )
+    parser.add_argument(
+        "--propagate",
+        action="store_true",
+        help="carry the mask through the other planes of a volume",
+    )
+    parser.add_argument(
+        "--to",
+        type=options.span,
+        metavar="Z0,Z1",
+        help="with --propagate: first and last plane to reach",
+    )
+    parser.add_argument(
+        "--class-name", default="object", metavar="NAME", help="what the object is"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="mask file; its suffix chooses the format (.tif, .png, .nii.gz)",
+    )
+    parser.add_argument(
+        "--script", type=Path, metavar="FILE", help="write the same job as Python"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that exist"
+    )
+    options.add_session(parser, "segmenter")
+    options.add_image_facts(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    """Segment and write."""
+    _check(args)
+    session = options.session_of(args)
+    watch = Stopwatch()
+    with watch.timed():
+        name = session.add_image(args.image, **options.image_facts(args))
+    say(f"{args.image}: {session.images[name].shape}, read in {watch.seconds:.1f} s")
+    with watch.timed():
+        mask = _mask(session, name, args)
+    say(
+        f"mask: {int(mask.data.sum())} pixels, score {mask.score:.2f}, "
+        f"{watch.seconds:.1f} s with {session.segmenter}"
+    )
+    session.add_class(args.class_name)
+    session.accept(name, mask, args.class_name)
+    for path in session.export_masks(name, args.out):
+        say(f"wrote {path}")
+    if args.script is not None:
+        from napari_medfm.engine.atomic import atomic_bytes
+
+        atomic_bytes(args.script, session.script().encode())
+        say(f"wrote {args.script}")
+    return 0
+
+
+def _check(args: Namespace) -> None:
+    """Refuse what cannot work before anything is loaded."""
+    if args.box is None and not args.point:
+        raise UsageError("segment needs --box R0,C0,R1,C1 or --point R,C")
+    if args.to is not None and not args.propagate:
+        raise UsageError("--to goes with --propagate")
+    for path in (args.out, args.script):
+        if path is not None and path.exists() and not args.overwrite:
+            raise UsageError(f"{path} exists: choose another name or add --overwrite")
+
+
+def _mask(session: Session, name: str, args: Namespace) -> Mask:
+    points = [*args.point, *args.not_point]
+    labels = [1] * len(args.point) + [0] * len(args.not_point)
+    mask = session.segment(
+        name,
+        box=args.box,
+        points=points or None,
+        point_labels=labels or None,
+        plane=args.plane,
+    )
+    if not args.propagate:
+        return mask
+    plane = session.images[name].plane_index(args.plane)
+    return session.propagate(name, mask, plane=plane, to=args.to)
