@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,22 +62,22 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     record = provenance_of(
         image, classes=classes, content={"what": "labels layer", "layer": name}
     )
-    record["image"] |= {
-        "sha256": None,
-        "name": known.get("path") or known.get("sample"),
-    }
+    source = known.get("path") or known.get("sample")
+    record["image"] |= {"sha256": None, "name": source and Path(source).name}
     return [str(p) for p in export_labels(path, values, image, classes, record)]
 
 
 def _affine_of_layer(meta: dict[str, Any], ndim: int) -> NDArray[np.float64]:
     """Return a layer's data -> world matrix: affine after shift, turn, shear, scale."""
     inner = np.eye(ndim + 1)
-    linear = np.diag(np.asarray(meta.get("scale", np.ones(ndim)), float))
-    for name in ("shear", "rotate"):
-        matrix = np.asarray(meta.get(name, np.eye(ndim)), float)
-        if matrix.shape == (ndim, ndim):
-            linear = matrix @ linear
-    inner[:ndim, :ndim] = linear
+    scale = np.asarray(meta.get("scale", np.ones(ndim)), float)
+    rotate = np.asarray(meta.get("rotate", np.eye(ndim)), float)
+    shear = np.asarray(meta.get("shear", np.eye(ndim)), float)
+    if shear.ndim == 1:
+        upper = np.eye(ndim)
+        upper[np.triu_indices(ndim, 1)] = shear
+        shear = upper
+    inner[:ndim, :ndim] = rotate @ shear @ np.diag(scale)
     inner[:ndim, ndim] = np.asarray(meta.get("translate", np.zeros(ndim)), float)
     outer = np.asarray(meta.get("affine", np.eye(ndim + 1)), float)
     return outer @ inner if outer.shape == inner.shape else inner

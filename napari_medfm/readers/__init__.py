@@ -15,7 +15,7 @@ from napari_medfm.readers._loaded import Loaded, ReaderSpec
 
 __all__ = ["Loaded", "ReaderSpec", "read_image", "reader_of", "specs", "suffixes"]
 
-_SPECS = (nifti.SPEC, tiff.SPEC, picture.SPEC, dicom.SPEC)
+_SPECS = (dicom.SPEC, nifti.SPEC, tiff.SPEC, picture.SPEC)  # DICOM may begin as TIFF
 _START = 512
 
 

@@ -58,8 +58,10 @@ def read_nifti(path: Path) -> Loaded:
     import nibabel as nib
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError, HeaderTypeError
+    from nibabel.wrapstruct import WrapStructError
 
-    with reading(path, ImageFileError, HeaderDataError, HeaderTypeError):
+    known = (ImageFileError, HeaderDataError, HeaderTypeError, WrapStructError)
+    with reading(path, *known):
         header = _checked_header(path)
         shape = _spatial_shape(path, header.get_data_shape())
         image: Any = nib.load(path)

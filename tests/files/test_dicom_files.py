@@ -1,0 +1,189 @@
+import importlib.util
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from napari_medfm.core.errors import BadFile, BadInput
+from napari_medfm.readers import read_image
+
+RNG = np.random.default_rng(0)
+TURN = 0.3
+ALONG_ROW = np.array([np.cos(TURN), np.sin(TURN), 0])
+ALONG_COL = np.array([0, 0, -1.0])
+NORMAL = np.cross(ALONG_ROW, ALONG_COL)
+
+
+def slice_of(pixels, position, uid="1.2.3", **tags):
+    """A CT slice; its stored values are HU + 1024."""
+    made = pydicom.Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = (
+        "1.2.840.10008.5.1.4.1.1.2"
+    )
+    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = generate_uid(
+        entropy_srcs=[str(position)]
+    )
+    made.SeriesInstanceUID = uid
+    made.PatientName = "Doe^Jane"
+    made.Modality = "CT"
+    made.Rows, made.Columns = pixels.shape
+    made.BitsAllocated = made.BitsStored = 16
+    made.HighBit, made.PixelRepresentation, made.SamplesPerPixel = 15, 0, 1
+    made.PhotometricInterpretation = "MONOCHROME2"
+    made.PixelSpacing = [0.5, 0.25]
+    made.ImageOrientationPatient = [*map(float, ALONG_ROW), *map(float, ALONG_COL)]
+    made.ImagePositionPatient = [float(round(v, 6)) for v in position]
+    made.RescaleSlope, made.RescaleIntercept = 1, -1024
+    made.WindowCenter, made.WindowWidth = 40, 400
+    made.PixelData = pixels.astype("<u2").tobytes()
+    for name, value in tags.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.fixture
+def series(tmp_path):
+    """Five oblique slices 2 mm apart, in files whose names are out of order."""
+    folder = tmp_path / "ct"
+    folder.mkdir()
+    pixels = RNG.integers(0, 3000, (5, 6, 7))
+    for plane, name in enumerate("dbeac"):
+        position = np.array([10, 20, 30]) + 2 * plane * NORMAL
+        slice_of(pixels[plane], position).save_as(
+            folder / name, enforce_file_format=True
+        )
+    return folder, pixels
+
+
+def test_a_series_is_sorted_and_in_hounsfield_units(series):
+    folder, pixels = series
+    (folder / "notes.txt").write_text("not an image")
+    loaded = read_image(folder)
+    np.testing.assert_array_equal(loaded.data, pixels - 1024)
+    assert loaded.data.dtype == np.int16
+    np.testing.assert_allclose(loaded.spacing, (2, 0.5, 0.25), rtol=1e-6)
+    assert loaded.metadata["window"] == (-160, 240)
+    assert loaded.metadata["unit"] == "mm"
+    assert "Doe" not in repr(loaded.metadata)
+
+
+def test_every_voxel_lies_where_dicom_says(series):
+    folder, _ = series
+    affine = read_image(folder).affine
+    for plane, row, col in [(0, 0, 0), (4, 5, 6), (2, 1, 3)]:
+        lps = np.array([10, 20, 30]) + 2 * plane * NORMAL
+        lps = lps + ALONG_COL * 0.5 * row + ALONG_ROW * 0.25 * col
+        z, y, x, _ = affine @ [plane, row, col, 1]
+        np.testing.assert_allclose((-x, -y, z), lps, atol=1e-5)
+
+
+def test_one_file_is_a_picture(series):
+    folder, pixels = series
+    loaded = read_image(folder / "b")
+    np.testing.assert_array_equal(loaded.data, pixels[1] - 1024)
+    assert loaded.spacing == (0.5, 0.25)
+    whole = read_image(folder).affine
+    np.testing.assert_allclose(
+        np.array(loaded.metadata["affine_3d"]) @ [0, 2, 3, 1],
+        whole @ [1, 2, 3, 1],
+        atol=1e-5,
+    )
+
+
+def test_a_missing_slice_is_said(series):
+    folder, _ = series
+    (folder / "e").unlink()
+    with pytest.raises(BadInput, match="widest gap follows slice 2 of 4"):
+        read_image(folder)
+
+
+def test_the_same_place_twice_is_said(series):
+    folder, pixels = series
+    slice_of(pixels[0], [10, 20, 30]).save_as(
+        folder / "again", enforce_file_format=True
+    )
+    with pytest.raises(BadInput, match="same place"):
+        read_image(folder)
+
+
+def test_mixed_series_are_listed_and_can_be_chosen(series):
+    folder, pixels = series
+    (folder / "more").mkdir()
+    slice_of(pixels[0], [0, 0, 0], uid="1.2.9").save_as(
+        folder / "more" / "z", enforce_file_format=True
+    )
+    with pytest.raises(
+        BadInput, match=r"1\.2\.3 \(CT, 5 files\); 1\.2\.9 \(CT, 1 files"
+    ):
+        read_image(folder)
+    assert read_image(folder, series="1.2.3").data.shape == (5, 6, 7)
+    assert read_image(folder, series="1.2.9").data.shape == (6, 7)
+    with pytest.raises(BadInput, match=r"no series 7"):
+        read_image(folder, series="7")
+
+
+def test_turned_slices_are_refused(series):
+    folder, pixels = series
+    turned = [*map(float, ALONG_COL), *map(float, ALONG_ROW)]
+    slice_of(pixels[0], [0, 0, 90], ImageOrientationPatient=turned).save_as(
+        folder / "f", enforce_file_format=True
+    )
+    with pytest.raises(BadInput, match="direction"):
+        read_image(folder)
+
+
+def test_a_declared_giant_is_refused(tmp_path):
+    made = slice_of(np.zeros((6, 7)), [0, 0, 0], NumberOfFrames=2_000_000)
+    made.Rows = made.Columns = 65_000
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(BadFile, match="memory"):
+        read_image(tmp_path / "a.dcm")
+
+
+def test_without_pydicom_the_way_out_is_named(series, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "pydicom" else find(name, *rest),
+    )
+    with pytest.raises(BadInput, match=r'pip install "napari-medfm\[dicom\]"'):
+        read_image(series[0])
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(BadInput, match="no DICOM"):
+        read_image(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("CT_small.dcm", (128, 128)),
+        ("MR_small.dcm", (64, 64)),
+        ("MR_small_RLE.dcm", (64, 64)),
+        ("MR_small_bigendian.dcm", (64, 64)),
+        ("SC_rgb_small_odd.dcm", (3, 3, 3)),
+        ("SC_ybr_full_422_uncompressed.dcm", (100, 100, 3)),
+        ("SC_rgb_rle_2frame.dcm", (2, 100, 100, 3)),
+        ("rtdose.dcm", (15, 10, 10)),
+    ],
+)
+def test_files_of_pydicom(name, shape):
+    path = get_testdata_file(name, download=False)
+    loaded = read_image(path)
+    assert loaded.data.shape == shape
+    assert (loaded.channel_axis is not None) == (shape[-1] == 3)
+
+
+@pytest.mark.parametrize(
+    "name", ["rtplan.dcm", "rtstruct.dcm", "test-SR.dcm", "rtplan_truncated.dcm"]
+)
+def test_files_without_pixels_are_refused(name):
+    with pytest.raises(BadFile, match=name.split(".")[0]):
+        read_image(get_testdata_file(name, download=False))
