@@ -63,3 +63,32 @@ def ball():
     truth = ((z - 6) * 5) ** 2 + (rows - 50) ** 2 + (cols - 60) ** 2 < 25**2
     image = truth + rng.normal(0, 0.05, truth.shape)
     return image.astype(np.float32), truth
+
+
+@pytest.fixture(scope="session")
+def weights_folder(tmp_path_factory):
+    """The default models' weights, fetched once a run.
+
+    ``NAPARI_MEDFM_TEST_CACHE`` names a folder that keeps them between runs.
+    """
+    from napari_medfm import encoders, segmenters
+
+    kept = os.environ.get("NAPARI_MEDFM_TEST_CACHE")
+    cache = Path(kept) if kept else tmp_path_factory.mktemp("real-weights")
+    for folder, name in ((encoders, "dinov2-small"), (segmenters, "lite-medsam")):
+        if not folder.is_installed(name, cache):
+            for _ in folder.fetch(name, cache_dir=cache, offline=False):
+                pass
+    (cache / "weights").mkdir(exist_ok=True)
+    return cache / "weights"
+
+
+@pytest.fixture
+def real_weights(weights_folder, tmp_path, monkeypatch):
+    """Make the default models usable, with embeddings private to the test."""
+    cache = tmp_path / "real-cache"
+    cache.mkdir()
+    (cache / "weights").symlink_to(weights_folder, target_is_directory=True)
+    monkeypatch.setenv("NAPARI_MEDFM_CACHE", str(cache))
+    monkeypatch.setenv("NAPARI_MEDFM_OFFLINE", "1")
+    return cache
