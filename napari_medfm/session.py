@@ -6,7 +6,7 @@ centres at integers; boxes are ``(row0, col0, row1, col1)``, half-open.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -143,6 +143,8 @@ class Session:
         channel_axis: int | None = None,
         group: str | None = None,
         levels: Sequence[Any] = (),
+        source: Path | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> str:
         """Add an image and return its name.
 
@@ -163,6 +165,9 @@ class Session:
             Patient, slide or centre: validation keeps a group together.
         levels
             Coarser copies, finest first.
+        source, metadata
+            File that an array was read from, and what `napari_medfm.readers` said of
+            it; `script` then reads the file.
 
         Raises
         ------
@@ -170,7 +175,6 @@ class Session:
             If the image cannot be used, saying why.
         """
         facts: dict[str, Any] = {"axes": axes, "channel_axis": channel_axis}
-        source: Path | None = None
         if isinstance(image, (str, Path)):
             from napari_medfm.readers import read_image
 
@@ -184,11 +188,11 @@ class Session:
             if spacing is None and affine is None:
                 spacing, affine = loaded.spacing, loaded.affine
             levels = levels or loaded.levels
-            facts["metadata"] = loaded.metadata
+            metadata = loaded.metadata
         else:
             pixels = image
             name = name or "image"
-            given = Given(f"images[{name!r}]")
+            given = str(source) if source else Given(f"images[{name!r}]")
         unique = self._unique(name)
         made = image_of(
             pixels,
@@ -198,6 +202,7 @@ class Session:
             group=group,
             levels=levels,
             source=source,
+            metadata=metadata,
             **facts,
         )
         self.workspace.images[unique] = made
