@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,13 +46,46 @@ class Placement:
 
 
 def placement_of(dataset: Any) -> Placement | None:
-    """Return where a slice lies; None if it does not say so, or says nonsense.
+    """Return where a slice lies; None if it does not say so, or says nonsense."""
+    return _placement([dataset])
 
-    Multi-frame files: the place of the first frame, from the functional groups.
+
+def frames_of(dataset: Any, count: int) -> list[Placement] | None:
+    """Return where each frame of a multi-frame file lies; None if it does not say so.
+
+    From the functional groups of the frames, or the offsets of a dose grid.
     """
-    position = _find(dataset, "PlanePositionSequence", "ImagePositionPatient")
-    orientation = _find(dataset, "PlaneOrientationSequence", "ImageOrientationPatient")
-    pixel = _find(dataset, "PixelMeasuresSequence", "PixelSpacing")
+    shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]
+    each = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
+    if len(each) == count:
+        placed = [_placement([item, *shared, dataset]) for item in each]
+        known = [place for place in placed if place is not None]
+        return known if len(known) == count else None
+    offsets = np.asarray(dataset.get("GridFrameOffsetVector") or (), float)
+    first = placement_of(dataset)
+    if first is None or offsets.shape != (count,):
+        return None
+    return [
+        replace(first, position=first.position + first.normal * (offset - offsets[0]))
+        for offset in offsets
+    ]
+
+
+def along_normal(placed: list[Placement]) -> list[int]:
+    """Return the order of slices by position along the normal of the first."""
+    depth = [float(place.position @ placed[0].normal) for place in placed]
+    return [int(i) for i in np.argsort(depth, kind="stable")]
+
+
+def spacing_of(affine: NDArray[np.float64]) -> tuple[float, ...]:
+    """Return the length of a step along each axis."""
+    return tuple(float(v) for v in np.linalg.norm(affine[:3, :3], axis=0))
+
+
+def _placement(holders: list[Any]) -> Placement | None:
+    position = _find(holders, "PlanePositionSequence", "ImagePositionPatient")
+    orientation = _find(holders, "PlaneOrientationSequence", "ImageOrientationPatient")
+    pixel = _find(holders, "PixelMeasuresSequence", "PixelSpacing")
     if position is None or orientation is None or pixel is None:
         return None
     if len(position) != 3 or len(orientation) != 6 or len(pixel) != 2:
@@ -125,21 +158,11 @@ def _matrix(place: Placement, step: NDArray[np.float64]) -> NDArray[np.float64]:
     return matrix
 
 
-def _find(dataset: Any, group: str, name: str) -> NDArray[np.float64] | None:
-    for holder in _holders(dataset, group):
-        value = holder.get(name)
-        if value is not None:
-            numbers = np.asarray(value, dtype=float).ravel()
-            return numbers if np.isfinite(numbers).all() else None
+def _find(holders: list[Any], group: str, name: str) -> NDArray[np.float64] | None:
+    for holder in holders:
+        for item in (holder, *list(holder.get(group) or [])[:1]):
+            value = item.get(name)
+            if value is not None:
+                numbers = np.asarray(value, dtype=float).ravel()
+                return numbers if np.isfinite(numbers).all() else None
     return None
-
-
-def _holders(dataset: Any, group: str) -> list[Any]:
-    holders = [dataset]
-    for sequence in (
-        "PerFrameFunctionalGroupsSequence",
-        "SharedFunctionalGroupsSequence",
-    ):
-        for item in list(dataset.get(sequence) or [])[:1]:
-            holders += list(item.get(group) or [])[:1]
-    return holders

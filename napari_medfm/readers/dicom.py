@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.readers._dicomgeometry import (
     Placement,
+    along_normal,
+    frames_of,
     placement_of,
+    spacing_of,
     stack_affine,
     to_world,
 )
@@ -71,18 +74,20 @@ def _file(path: Path) -> Loaded:
     with reading(path, *_errors()):
         _check_declared(path, dataset, 1)
         data = _pixels(dataset, path)
-        place = placement_of(dataset)
         frames = _int(dataset, "NumberOfFrames", 1)
-        colour = _int(dataset, "SamplesPerPixel", 1) > 1
+        channel = data.ndim - 1 if _int(dataset, "SamplesPerPixel", 1) > 1 else None
         metadata = _metadata(dataset)
-    channel = data.ndim - 1 if colour else None
-    if frames == 1:
-        metadata["affine_3d"] = None if place is None else place.affine().tolist()
-        return Loaded(data, channel, place.pixel if place else None, metadata=metadata)
-    spacing_z = _spacing_between(dataset)
-    affine = None if place is None else place.affine(spacing_z)
-    spacing = None if place is None else (spacing_z, *place.pixel)
-    return Loaded(data, channel, spacing, affine, metadata=metadata)
+        if frames == 1:
+            place = placement_of(dataset)
+            metadata["affine_3d"] = None if place is None else place.affine().tolist()
+            spacing = None if place is None else place.pixel
+            return Loaded(data, channel, spacing, metadata=metadata)
+        placed = frames_of(dataset, frames)
+        if placed is None:
+            return Loaded(data, channel, metadata=metadata)
+        order = along_normal(placed)
+        affine = to_world(stack_affine(path.name, [placed[i] for i in order]))
+    return Loaded(data[order], channel, spacing_of(affine), affine, metadata=metadata)
 
 
 def _folder(folder: Path, series: str | None) -> Loaded:
@@ -133,9 +138,7 @@ def _stack(folder: Path, files: list[tuple[Path, Any]]) -> Loaded:
         if len({s.shape for s in slices}) > 1:
             raise BadInput(f"The slices in {folder.name} have different shapes")
         data = np.stack(slices).astype(np.result_type(*{s.dtype for s in slices}))
-    spacing = None
-    if affine is not None:
-        spacing = tuple(float(v) for v in np.linalg.norm(affine[:3, :3], axis=0))
+    spacing = None if affine is None else spacing_of(affine)
     channel = 3 if data.ndim == 4 else None
     return Loaded(data, channel, spacing, affine, metadata=_metadata(first))
 
@@ -144,9 +147,7 @@ def _in_order(
     folder: Path, placed: list[tuple[Placement | None, Path, Any]]
 ) -> tuple[list[tuple[Placement | None, Path, Any]], NDArray[np.float64]]:
     known = [item[0] for item in placed if item[0] is not None]
-    normal = known[0].normal
-    depth = [float(place.position @ normal) for place in known]
-    order = np.argsort(depth, kind="stable")
+    order = along_normal(known)
     affine = stack_affine(folder.name, [known[i] for i in order])
     return [placed[i] for i in order], to_world(affine)
 
@@ -211,14 +212,6 @@ def _check_declared(path: Path, dataset: Any, files: int) -> None:
     if count < 1:
         raise BadFile(f"{path.name} is DICOM without pixels")
     check_size(path, count * files * 8)
-
-
-def _spacing_between(dataset: Any) -> float:
-    for name in ("SpacingBetweenSlices", "SliceThickness"):
-        value = dataset.get(name)
-        if value is not None and float(value) > 0:
-            return float(value)
-    return 1.0
 
 
 def _metadata(dataset: Any) -> dict[str, Any]:

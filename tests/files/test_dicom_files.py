@@ -145,6 +145,30 @@ def test_a_declared_giant_is_refused(tmp_path):
         read_image(tmp_path / "a.dcm")
 
 
+def test_frames_are_placed_by_their_groups(tmp_path):
+    pixels = RNG.integers(0, 3000, (3, 6, 7))
+    made = slice_of(pixels[0], [0, 0, 0], NumberOfFrames=3)
+    made.PixelData = pixels.astype("<u2").tobytes()
+    made.PerFrameFunctionalGroupsSequence = []
+    for step in (0, 4, 2):
+        place, group = pydicom.Dataset(), pydicom.Dataset()
+        place.ImagePositionPatient = [float(round(v, 6)) for v in step * NORMAL]
+        group.PlanePositionSequence = [place]
+        made.PerFrameFunctionalGroupsSequence.append(group)
+    del made.ImagePositionPatient
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    loaded = read_image(tmp_path / "a.dcm")
+    np.testing.assert_array_equal(loaded.data, pixels[[0, 2, 1]] - 1024)
+    np.testing.assert_allclose(loaded.spacing, (2, 0.5, 0.25), rtol=1e-5)
+
+
+def test_a_dose_grid_is_placed_by_its_offsets():
+    path = get_testdata_file("rtdose.dcm", download=False)
+    offsets = np.array(pydicom.dcmread(path).GridFrameOffsetVector, float)
+    loaded = read_image(path)
+    np.testing.assert_allclose(loaded.spacing[0], np.diff(offsets)[0])
+
+
 def test_without_pydicom_the_way_out_is_named(series, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
