@@ -1,4 +1,4 @@
-"""How sure a segmenter is of a mask: does it stay the same if the threshold moves?"""
+"""How sure a segmenter is of a mask: how little its threshold matters."""
 
 from __future__ import annotations
 

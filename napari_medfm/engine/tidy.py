@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -95,7 +97,8 @@ def split_at(
     edges = sum(
         ndimage.gaussian_gradient_magnitude(picture[..., k], 1.0) for k in range(3)
     )
-    cut: NDArray[np.bool_] = watershed(edges, markers, mask=mask) == 1
+    flood: Callable[..., NDArray[np.int32]] = watershed
+    cut: NDArray[np.bool_] = flood(edges, markers, mask=mask) == 1
     return cut
 
 

@@ -1,0 +1,102 @@
+"""Make a mask obey its clicks, where the model itself cannot listen to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.geometry import Box
+from napari_medfm.core.labels import Prompt
+from napari_medfm.core.specs import Segmenter
+from napari_medfm.engine.crops import Crop, resized
+from napari_medfm.engine.proposals import (
+    ROOM,
+    Candidate,
+    Hint,
+    candidates_in,
+    grown,
+    squares_around,
+    under,
+)
+from napari_medfm.engine.stability import iou
+from napari_medfm.engine.tidy import split_at, tidied
+
+_SAME = 0.5
+
+
+def corrected(
+    first: Candidate, rgb: NDArray[np.float32], prompt: Prompt, segmenter: Segmenter
+) -> Candidate:
+    """Return the candidate with every click obeyed.
+
+    An earlier mask with clicks is what the clicks correct; without clicks, the model's
+    own outline of it stands. Clicks on the object that the mask misses add what the
+    model sees there; clicks beside it that the mask holds cut off what is theirs.
+
+    Parameters
+    ----------
+    first
+        The model's answer.
+    rgb
+        The plane.
+    """
+    crop = first.crop
+    ups = crop.resize.to_model(prompt.positives)
+    downs = crop.resize.to_model(prompt.negatives)
+    if not len(ups) and not len(downs):
+        return first
+    mask = first.mask
+    if prompt.mask is not None:
+        part = prompt.mask[crop.box.slices].astype(np.float32)[..., None]
+        mask = resized(part, crop.shape)[..., 0] > 0.5
+    missed = ups[~under(mask, ups)]
+    if len(missed):
+        mask = _with(mask, missed, Hint(ups, downs), (crop, segmenter))
+    if under(mask, downs).any():
+        picture = resized(rgb[crop.box.slices], crop.shape)
+        mask = split_at(mask, picture, ups, downs)
+    return replace(first, mask=_one_piece(mask, ups))
+
+
+def _with(
+    mask: NDArray[np.bool_],
+    missed: NDArray[np.float64],
+    hint: Hint,
+    model: tuple[Crop, Segmenter],
+) -> NDArray[np.bool_]:
+    """Add what lies under the clicks: one wider object, or a piece for each click."""
+    crop, segmenter = model
+    own = Box.around(mask)
+    if own is not None:
+        corners = np.array([own[:2], own[2:], *missed, *(missed + 1)])
+        wider = Box(*corners.min(0).tolist(), *corners.max(0).tolist())
+        found = candidates_in(crop, [grown(wider, ROOM)], hint, segmenter)
+        fitting = [
+            candidate
+            for candidate in found
+            if under(candidate.mask, hint.positives).all()
+            and not under(candidate.mask, hint.negatives).any()
+            and iou(candidate.mask, mask) >= _SAME
+        ]
+        if fitting:
+            return max(fitting, key=lambda candidate: candidate.merit).mask
+    for click in missed:
+        there = Hint(click[None], hint.negatives)
+        starts = squares_around(there.positives, crop.shape)
+        found = candidates_in(crop, starts, there, segmenter)
+        if found:
+            mask = mask | max(found, key=lambda candidate: candidate.merit).mask
+    return mask
+
+
+def _one_piece(
+    mask: NDArray[np.bool_], positives: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Tidy; the largest piece counts as clicked, so that adding to it keeps it."""
+    from scipy import ndimage
+
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    deepest = np.unravel_index(np.argmax(depth), mask.shape)
+    return tidied(mask, np.vstack([positives, np.array(deepest, float)]))

@@ -1,0 +1,141 @@
+"""One object from boxes, clicks and masks: one clean answer on the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.geometry import Box
+from napari_medfm.core.jobs import Progress, Steps
+from napari_medfm.core.labels import Prompt
+from napari_medfm.core.specs import Segmenter
+from napari_medfm.engine.clicks import clicked
+from napari_medfm.engine.corrections import corrected
+from napari_medfm.engine.crops import CropCache, plan_crop
+from napari_medfm.engine.directly import asked
+from napari_medfm.engine.proposals import Candidate
+from napari_medfm.engine.stability import iou
+
+OUTSIDE = -20.0
+_DISTINCT = 0.8
+_OTHERS = 3
+_CONSIDERED = 8
+_MARGIN = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The object that a prompt means.
+
+    Parameters
+    ----------
+    mask
+        bool, of the plane's shape.
+    score
+        The model's own estimate of its quality.
+    stability
+        IoU of the masks at logits above +1 and above -1.
+    alternatives
+        Other masks that the prompt may have meant, best first; any two differ by an
+        IoU below 0.8.
+    logits
+        float32 of the plane's shape, above 0 exactly where the mask is; -20 outside of
+        what the model saw.
+    """
+
+    mask: NDArray[np.bool_]
+    score: float
+    stability: float
+    alternatives: tuple[NDArray[np.bool_], ...]
+    logits: NDArray[np.float32]
+
+
+def answer(
+    rgb: NDArray[np.float32],
+    plane_key: str,
+    prompt: Prompt,
+    segmenter: Segmenter,
+    cache: CropCache,
+    guide: NDArray[np.float32] | None = None,
+) -> Steps[Answer]:
+    """Answer a prompt on a plane.
+
+    A box or an earlier mask is asked for in a crop around it. Clicks alone are asked
+    for directly if the model knows them, else by proposals. What the clicks say about
+    the answer is then made true: pieces without a click on the object go, what belongs
+    to a click beside it is cut off, what a click on it misses is added.
+
+    Parameters
+    ----------
+    rgb
+        The plane, float32 (rows, cols, 3) in [0, 1].
+    plane_key
+        Tells this plane's pixels from any other's.
+    guide
+        Where the object is likely, float32 (rows, cols) in [0, 1]: a similarity map or
+        a head's probability.
+    """
+    yield Progress(0, 2, "looking closely")
+    shape = (rgb.shape[0], rgb.shape[1])
+    direct = prompt.box is not None or prompt.mask is not None
+    if direct or "points" in segmenter.spec.prompts:
+        box = plan_crop(prompt, shape, segmenter.spec.input_size)
+        crop = cache.get(rgb, plane_key, box, segmenter)
+        yield Progress(1, 2, "outlining")
+        found = asked(crop, prompt, segmenter)
+    else:
+        found = yield from clicked(rgb, plane_key, prompt, (segmenter, cache), guide)
+    best = found[0]
+    if "points" not in segmenter.spec.prompts or prompt.mask is not None:
+        best = corrected(best, rgb, prompt, segmenter)
+    masks = _distinct([best, *found[1:]], shape)
+    return Answer(
+        mask=masks[0],
+        score=best.score,
+        stability=best.stability,
+        alternatives=tuple(masks[1:]),
+        logits=_logits_on_plane(best, masks[0]),
+    )
+
+
+def mask_on_plane(candidate: Candidate, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return a candidate's mask at the plane's resolution."""
+    signed = np.where(
+        candidate.mask,
+        np.maximum(candidate.logits, _MARGIN),
+        np.minimum(candidate.logits, -_MARGIN),
+    )
+    mask = np.zeros(shape, bool)
+    mask[candidate.crop.box.slices] = candidate.crop.to_pixels(signed) > 0
+    return mask
+
+
+def _distinct(
+    found: Sequence[Candidate], shape: tuple[int, int]
+) -> list[NDArray[np.bool_]]:
+    masks: list[NDArray[np.bool_]] = []
+    for candidate in found[:_CONSIDERED]:
+        mask = mask_on_plane(candidate, shape)
+        if not masks or (
+            mask.any() and all(iou(mask, old) < _DISTINCT for old in masks)
+        ):
+            masks.append(mask)
+        if len(masks) > _OTHERS:
+            break
+    return masks
+
+
+def _logits_on_plane(
+    candidate: Candidate, mask: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    logits = np.full(mask.shape, OUTSIDE, np.float32)
+    box: Box = candidate.crop.box
+    part = candidate.crop.to_pixels(candidate.logits)
+    inside = mask[box.slices]
+    logits[box.slices] = np.where(
+        inside, np.maximum(part, _MARGIN), np.minimum(part, -_MARGIN)
+    )
+    return logits

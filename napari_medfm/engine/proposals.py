@@ -1,0 +1,175 @@
+"""Clicks for models that only know boxes: propose boxes, let the model mend them.
+
+Squares of several sizes are put around the click; each answer's own bounding box is
+asked again until it stays, and the best of all answers wins: by the model's predicted
+quality, by stability, by how far its box agrees with the one asked, by agreement
+with a guide, and never against the user's clicks. Crops are tried at a middle scale
+first, and coarser or finer ones only where the answer asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.geometry import Box, pixel_index
+from napari_medfm.core.specs import Segmenter
+from napari_medfm.engine.crops import Crop
+from napari_medfm.engine.stability import stability
+from napari_medfm.engine.tidy import tidied
+
+STARTS = (0.1, 0.18, 0.32, 0.55, 0.9)
+ROUNDS = 3
+ROOM = 0.05
+_SETTLED = 0.85
+
+
+@dataclass(frozen=True, eq=False)
+class Hint:
+    """What the user and the heads say, in the pixels that the segmenter saw.
+
+    Parameters
+    ----------
+    positives, negatives
+        Clicks (n, 2) on and beside the object.
+    guide
+        (rows, cols) in [0, 1], high where the object is likely; None if unknown.
+    open_sides
+        Whether the plane goes on beyond the crop's top, bottom, left and right.
+    """
+
+    positives: NDArray[np.float64]
+    negatives: NDArray[np.float64]
+    guide: NDArray[np.float32] | None = None
+    open_sides: tuple[bool, bool, bool, bool] = (False, False, False, False)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One answer to a click, seen through one crop.
+
+    Parameters
+    ----------
+    mask, logits
+        In the pixels that the segmenter saw.
+    score, stability
+        The model's predicted quality, and how little the threshold matters.
+    cut
+        How many open sides of the crop it touches: the object may go on.
+    reach
+        Longest side of its box over that of the crop.
+    merit
+        What candidates compete by.
+    """
+
+    crop: Crop
+    mask: NDArray[np.bool_]
+    logits: NDArray[np.float32]
+    score: float
+    stability: float
+    cut: int
+    reach: float
+    merit: float
+
+
+def candidates_in(
+    crop: Crop, starts: Sequence[Box], hint: Hint, segmenter: Segmenter
+) -> list[Candidate]:
+    """Decode boxes (in the crop's pixels), and the boxes of their answers in turn."""
+    found: list[Candidate] = []
+    boxes = list(starts)
+    for _ in range(ROUNDS):
+        if not boxes:
+            break
+        decoded = segmenter.decode(crop.embedding, boxes=boxes)
+        following: list[Box] = []
+        for box, logits, score in zip(
+            boxes, decoded.logits[:, 0], decoded.scores[:, 0], strict=True
+        ):
+            made = _judged(crop, logits, float(score), box, hint)
+            if made is None:
+                continue
+            found.append(made)
+            own = grown(_box_of(made.mask), ROOM)
+            asked = (*boxes, *following)
+            if all(box_iou(own, old) < _SETTLED for old in asked):
+                following.append(own)
+        boxes = following
+    return found
+
+
+def squares_around(positives: NDArray[np.float64], shape: tuple[int, int]) -> list[Box]:
+    """Squares of several sizes around the clicks, cut at the crop's border."""
+    low, high = positives.min(0), positives.max(0)
+    centre, extent = (low + high + 1) / 2, high - low + 1
+    boxes: list[Box] = []
+    for share in STARTS:
+        half = (share * max(shape) + extent) / 2
+        corner, far = centre - half, centre + half
+        box = Box(*corner.tolist(), *far.tolist()).clipped(shape)
+        if all(box_iou(box, old) < _SETTLED for old in boxes):
+            boxes.append(box)
+    return boxes
+
+
+def grown(box: Box, share: float) -> Box:
+    """Return the box with a share of its sides added on each side."""
+    rows, cols = share * box.height, share * box.width
+    return Box(box.row0 - rows, box.col0 - cols, box.row1 + rows, box.col1 + cols)
+
+
+def box_iou(first: Box, second: Box) -> float:
+    """Intersection over union of two boxes."""
+    rows = min(first.row1, second.row1) - max(first.row0, second.row0)
+    cols = min(first.col1, second.col1) - max(first.col0, second.col0)
+    if rows <= 0 or cols <= 0:
+        return 0.0
+    common = rows * cols
+    both = first.height * first.width + second.height * second.width
+    return common / (both - common)
+
+
+def _judged(
+    crop: Crop, logits: NDArray[np.float32], score: float, box: Box, hint: Hint
+) -> Candidate | None:
+    """Make a candidate of an answer; None if it misses every click on the object."""
+    mask = tidied(logits > 0, hint.positives)
+    hits, misses = under(mask, hint.positives), under(mask, hint.negatives)
+    if not hits.any():
+        return None
+    firm = float(stability(np.where(mask | (logits < 0), logits, -np.inf)))
+    own = _box_of(mask)
+    touched = mask[0].any(), mask[-1].any(), mask[:, 0].any(), mask[:, -1].any()
+    cut = sum(bool(t) and o for t, o in zip(touched, hint.open_sides, strict=True))
+    agreement = 0.0
+    if hint.guide is not None:
+        agreement = float(hint.guide[mask].mean() - hint.guide[~mask].mean())
+    merit = (
+        score
+        + 0.5 * firm
+        + 0.3 * box_iou(grown(own, ROOM), box)
+        + 0.5 * agreement
+        - 0.3 * cut
+        - 1.0 * np.count_nonzero(~hits)
+        - 1.0 * np.count_nonzero(misses)
+    )
+    reach = max(own.height, own.width) / max(mask.shape)
+    return Candidate(crop, mask, logits, score, firm, cut, reach, float(merit))
+
+
+def under(mask: NDArray[np.bool_], points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each of the clicks (n, 2) lies on the mask."""
+    index = pixel_index(points.reshape(-1, 2))
+    inside = ((index >= 0) & (index < mask.shape)).all(1)
+    clipped = np.clip(index, 0, np.array(mask.shape) - 1)
+    on: NDArray[np.bool_] = inside & mask[clipped[:, 0], clipped[:, 1]]
+    return on
+
+
+def _box_of(mask: NDArray[np.bool_]) -> Box:
+    box = Box.around(mask)
+    assert box is not None  # noqa: S101
+    return box
