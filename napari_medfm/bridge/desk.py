@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_medfm.bridge.binding import Binding
 from napari_medfm.bridge.edits import Edits
+from napari_medfm.bridge.export import Exporting
 from napari_medfm.bridge.facts import problem_with
 from napari_medfm.bridge.keys import Keys
 from napari_medfm.bridge.labels import LabelsView
@@ -58,11 +59,12 @@ class Desk:
         self.binding = Binding(viewer, session)
         self.mirror = Mirror(viewer, self._layer_made)
         self.timeline = Timeline(session)
-        self.tools = ToolBelt(viewer, self, self.changed.emit)
+        self.tools = ToolBelt(viewer, self, self._armed)
         self.similar = Similar(self)
         self.prompt = Prompting(self)
         self.marking = Marking(self)
         self.live = Live(self)
+        self.exporting = Exporting(self)
         self.labels = LabelsView(self)
         self.edits = Edits(self)
         self.keys = Keys(self)
@@ -87,6 +89,14 @@ class Desk:
         viewer.layers.events.inserted.disconnect(self._layers_changed)
         viewer.layers.events.removed.disconnect(self._layers_changed)
         viewer.dims.events.point.disconnect(self._plane_moved)
+
+    def _armed(self) -> None:
+        """A tool was taken up or put down: show what it is about."""
+        if self.tools.armed is not None:
+            self.similar.set_visible(self.tools.armed == "similar")
+            if self.tools.armed in {"examples", "brush"}:
+                self.live.set_visible(True)
+        self.changed.emit()
 
     # Words
 
@@ -153,19 +163,12 @@ class Desk:
         if anchor is not None:
             if plane is not None and data.ndim == 2 and role not in _MARKS:
                 data = data[None]
-            self.mirror.show(
-                self.image, anchor, role, data, plane=plane, style=style
-            )
+            self.mirror.show(self.image, anchor, role, data, plane=plane, style=style)
 
     def _follow_active(self) -> None:
         active = self.viewer.layers.selection.active
-        usable = (
-            isinstance(active, ImageLayer) and self.mirror.role_of(active) is None
-        )
-        if usable and problem_with(active) is None:
+        if isinstance(active, ImageLayer) and self.mirror.role_of(active) is None:
             self.choose_layer(active)
-        elif usable:
-            self.complain(str(problem_with(active)))
 
     def _layers_changed(self) -> None:
         if self.image is None and self.choices():
@@ -247,6 +250,7 @@ class Desk:
 
     def act(self, change: Any) -> bool:
         """Change the session at once and show it; False (and why) if it refused."""
+        self.edits.flush()
         try:
             change()
         except (MedfmError, ValueError) as problem:
@@ -286,6 +290,7 @@ class Desk:
     def _step(self, step: Any, nothing: str, done: str) -> None:
         for key in ("segment", "live", "auto", "predict"):
             self.runner.cancel(key)
+        self.edits.flush()
         before = self.session.labelling
         if not step():
             self.say(nothing)

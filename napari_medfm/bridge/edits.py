@@ -16,22 +16,39 @@ _MOST_NEW = 32
 
 
 class Edits:
-    """Makes every stroke in a labels layer one accepted change, to be undone as one."""
+    """Makes every stroke in a labels layer one accepted change, to be undone as one.
+
+    napari tells of some strokes before it writes them into the data, so they are read
+    when it has finished; `flush` reads them at once.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._pending: tuple[str, Layer, int | None] | None = None
 
     def watch(self, image: str, layer: Layer) -> None:
         """Listen to the strokes in the labels of an image."""
-        layer.events.paint.connect(lambda event: self._painted(image, event))
+        layer.events.paint.connect(lambda event: self._painted(image, event.source))
 
-    def _painted(self, image: str, event: Any) -> None:
-        desk, layer = self._desk, event.source
-        atoms = [atom for atom in event.value if len(atom[0][0])]
-        if not atoms or image not in desk.session.images:
+    def _painted(self, image: str, layer: Layer) -> None:
+        desk = self._desk
+        plane = None
+        flat = layer.n_edit_dimensions == 2
+        if layer.ndim == 3 and flat and desk.binding.problem_here(image) is None:
+            plane = desk.binding.plane(image)
+        now = (image, layer, plane)
+        if self._pending is not None and self._pending != now:
+            self.flush()
+        self._pending = now
+        desk.runner.later(0, "edits", self.flush)
+
+    def flush(self) -> None:
+        """Take what was painted last into the session."""
+        desk = self._desk
+        pending, self._pending = self._pending, None
+        if pending is None or pending[0] not in desk.session.images:
             return
-        planes = self._planes(layer, atoms)
-        plane = planes[0] if len(planes) == 1 else None
+        image, layer, plane = pending
         data = np.array(layer.data if plane is None else layer.data[plane])
         try:
             self._know(data)
@@ -43,12 +60,6 @@ class Edits:
         desk.timeline.branch()
         desk.labels.already_shows(image)
         desk.changed.emit()
-
-    def _planes(self, layer: Layer, atoms: list[Any]) -> list[int]:
-        if layer.ndim == 2:
-            return []
-        touched = [np.unique(np.atleast_1d(atom[0][0])) for atom in atoms]
-        return [int(plane) for plane in np.unique(np.concatenate(touched))]
 
     def _know(self, data: Any) -> None:
         """Add a class for a value the user painted that has none yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,16 +33,32 @@ def problem_with(layer: Layer) -> str | None:
 def facts_of(layer: ImageLayer) -> dict[str, Any]:
     """Return the arguments of `Session.add_image` for a layer.
 
-    The axes are named, so that a stack of three planes is never read as colour.
+    The axes are named, so that a stack of three planes is never read as colour. What
+    our own readers noted of the file holds as long as the layer lies as they put it.
     """
     levels = list(layer.data) if layer.multiscale else [layer.data]
     axes = "yx" if layer.ndim == 2 else "zyx"
-    return {
+    facts: dict[str, Any] = {
         "image": levels[0],
         "levels": tuple(levels[1:]),
         "axes": axes + ("c" if layer.rgb else ""),
         "affine": matrix_of(layer),
     }
+    noted = layer.metadata.get("napari_medfm")
+    if isinstance(noted, dict) and _lies_as_read(layer, noted.get("spacing")):
+        facts["metadata"] = noted.get("metadata")
+        if noted.get("affine") is not None:
+            facts["affine"] = noted["affine"]
+        if noted.get("path"):
+            facts["source"] = Path(noted["path"])
+    return facts
+
+
+def _lies_as_read(layer: ImageLayer, spacing: Any) -> bool:
+    scale = np.ones(layer.ndim) if spacing is None else np.asarray(spacing, float)
+    if scale.shape != (layer.ndim,):
+        return False
+    return bool(np.allclose(matrix_of(layer), np.diag([*scale, 1.0])))
 
 
 def matrix_of(layer: Layer) -> NDArray[np.float64]:

@@ -66,6 +66,7 @@ class Live:
     def labels_changed(self) -> None:
         """Train anew on what is marked now."""
         desk = self._desk
+        self.set_visible(True)
         desk.runner.cancel("auto")
         missing = self.missing
         if missing is not None:
@@ -139,6 +140,12 @@ class Live:
         self.request()
         return True
 
+    def encoder_changed(self) -> None:
+        """Another encoder is in use: learn anew what the old one had learned."""
+        self.clear()
+        if self.missing is None:
+            self.labels_changed()
+
     def plane_moved(self) -> None:
         """Another plane or image is on screen."""
         if self._desk.session.head is None:
@@ -191,8 +198,11 @@ class Live:
             if desk.binding.image(image).ndim == 2:
                 self._planes = None
             self.render()
-            if key == "predict all":
-                desk.say("All planes are predicted. Accept takes them into the labels")
+            desk.say(
+                "All planes are predicted. Accept takes them into the labels"
+                if key == "predict all"
+                else "The prediction follows your marks"
+            )
             desk.changed.emit()
 
         desk.run(
@@ -210,6 +220,12 @@ class Live:
         if self._desk.image is not None:
             self._desk.mirror.hide(self._desk.image, "prediction")
         self._desk.changed.emit()
+
+    def set_visible(self, visible: bool) -> None:
+        """Show or hide the prediction; it stays what it is."""
+        layer = self._desk.mirror.layer(self._desk.image or "", "prediction")
+        if layer is not None:
+            layer.visible = visible
 
     def render(self) -> None:
         """Show the prediction of the plane on screen."""
@@ -258,9 +274,7 @@ class Live:
         plane = None if self._planes is None else here[1]
         done = desk.act(lambda: desk.session.accept(here[0], found, plane=plane))
         if done:
-            layer = desk.mirror.layer(here[0], "prediction")
-            if layer is not None:
-                layer.visible = False
+            self.set_visible(False)
             planes = "all planes" if plane is None else "this plane"
             where = "" if here[1] is None else f" on {planes}"
             desk.say(f"Accepted into the labels{where}. Undo with Ctrl+Z")

@@ -36,8 +36,18 @@ _MAKERS: dict[str, Callable[..., Layer]] = {
     "clicks": Points,
     "box": Shapes,
 }
+_TITLES = {
+    "preview": "similar enough",
+    "mask": "outline in hand",
+    "strokes": "painted examples",
+    "queries": "similarity clicks",
+    "clicks": "prompt clicks",
+    "box": "prompt box",
+}
 # From bottom to top, so that clicks stay visible over what they made.
 _ORDER = list(_MAKERS)
+# Options that napari's layers have as attributes only.
+_SET_LATER = frozenset({"contour", "editable"})
 _FOLLOWED = ("scale", "translate", "rotate", "shear", "affine")
 
 
@@ -91,9 +101,11 @@ class Mirror:
             layer = None
         geometry = geometry_of(anchor, plane)
         if layer is None:
-            name = f"{anchor.name}: {role}"
-            options = {**geometry, **style, "name": name}
-            layer = _MAKERS[role](data, **options)
+            name = f"{anchor.name}: {_TITLES.get(role, role)}"
+            early = {k: v for k, v in style.items() if k not in _SET_LATER}
+            layer = _MAKERS[role](data, name=name, **geometry, **early)
+            for option in _SET_LATER & style.keys():
+                setattr(layer, option, style[option])
             self._layers[key] = layer
             self._watch(image, anchor)
             with self._same_selection():
@@ -195,12 +207,17 @@ class Mirror:
 def _fits(layer: Layer, data: Any) -> bool:
     if isinstance(layer, (Points, Shapes)):
         return True
-    return layer.data.shape == data.shape and layer.data.dtype == data.dtype
+    return bool(layer.data.shape == data.shape and layer.data.dtype == data.dtype)
 
 
 def _same(one: Any, other: Any) -> bool:
-    if one is other:
-        return True
-    if hasattr(one, "model_dump") or hasattr(other, "model_dump"):
-        return bool(type(one) is type(other) and one == other)
-    return bool(np.array_equal(np.asarray(one), np.asarray(other)))
+    return one is other or bool(np.array_equal(_plain(one), _plain(other)))
+
+
+def _plain(value: Any) -> Any:
+    """Return a style value as an array; napari's colormaps do not compare."""
+    colours = getattr(value, "color_dict", None)
+    if colours is not None:
+        keys = [-1 if key is None else key for key in colours]
+        return np.column_stack([keys, np.array(list(colours.values()))])
+    return np.asarray(getattr(value, "colors", value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,12 @@ class Draft:
         )
 
 
+def _prompt_of(provenance: dict[str, Any]) -> tuple[Any, Any]:
+    """Return what tells one answer from another, whichever alternative was taken."""
+    source = provenance.get("origin", provenance)
+    return source.get("model"), source.get("prompt")
+
+
 class Prompting:
     """Keeps what is being drawn; prompts and masks themselves live in the session."""
 
@@ -59,7 +65,18 @@ class Prompting:
         if here is None:
             return None
         mask = self._desk.session.mask(*here)
-        return None if any(mask is old for old in self._dismissed) else mask
+        if mask is None or any(mask is old for old in self._dismissed):
+            return None
+        return None if self._is_accepted(mask) else mask
+
+    def _is_accepted(self, mask: Mask) -> bool:
+        return any(
+            item.origin == "mask"
+            and item.image == mask.image
+            and item.plane in (mask.plane, None)
+            and _prompt_of(item.provenance) == _prompt_of(mask.provenance)
+            for item in self._desk.session.labelling.accepted
+        )
 
     @property
     def mask(self) -> Mask | None:
@@ -171,10 +188,10 @@ class Prompting:
             if mask.score >= 0.85
             else "is fairly sure"
             if mask.score >= 0.65
-            else "is unsure: add a click, or try the next alternative (T)"
+            else "is unsure: add a click, or draw the box more closely"
         )
         subject = "The outline" if sure.startswith("looks") else "The model"
-        return f"{subject} {sure}. Enter accepts it"
+        return f"{subject} {sure}"
 
     def next_alternative(self) -> None:
         """Show the model's next answer to the same prompt."""

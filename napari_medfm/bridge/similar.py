@@ -13,6 +13,7 @@ from napari_medfm.bridge.marks import show_clicks
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
+    from napari_medfm.bridge.mirror import Role
 
 Position = tuple[float, ...]
 
@@ -158,8 +159,8 @@ class Similar:
             self._shown = (desk.image, wish)
             show_clicks(desk, "queries", wish.at, wish.against)
         if not wish.at:
-            for role in ("similarity", "preview"):
-                desk.mirror.hide(desk.image, role)  # type: ignore[arg-type]
+            desk.mirror.hide(desk.image, "similarity")
+            desk.mirror.hide(desk.image, "preview")
             return
         if self.map is None:
             return
@@ -179,7 +180,9 @@ class Similar:
     def chosen(self) -> NDArray[np.bool_] | None:
         """The places that count at the threshold in use."""
         threshold = self.threshold
-        return None if self.map is None else self.map >= threshold
+        if self.map is None or threshold is None:
+            return None
+        return self.map >= threshold
 
     def _show_preview(self) -> None:
         desk, chosen = self._desk, self.chosen
@@ -212,13 +215,15 @@ class Similar:
             )
         )
         if done:
-            self._set_visible(False)
+            self.set_visible(False)
             desk.say(f"Labelled as {name}. Undo with Ctrl+Z")
         return done
 
-    def _set_visible(self, visible: bool) -> None:
-        for role in ("similarity", "preview"):
-            layer = self._desk.mirror.layer(self._desk.image or "", role)  # type: ignore[arg-type]
+    def set_visible(self, visible: bool) -> None:
+        """Show or hide map, outline and clicks; what is asked stays."""
+        roles: tuple[Role, ...] = ("similarity", "preview", "queries")
+        for role in roles:
+            layer = self._desk.mirror.layer(self._desk.image or "", role)
             if layer is not None:
                 layer.visible = visible
 

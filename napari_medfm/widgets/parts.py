@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -16,15 +16,33 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from typing_extensions import override
 
 
-def hint(text: str = "") -> QLabel:
-    """Return a line of explanation that wraps and never widens the dock."""
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    return label
+class Hint(QLabel):
+    """A text that wraps, never widens the dock, and is never cut off."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setText(text)
+
+    @override
+    def setText(self, text: str | None) -> None:
+        """Show a text at the height it needs."""
+        super().setText(text)
+        self._fit()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Keep the height the text needs at the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setFixedHeight(max(self.heightForWidth(self.width()), 0))
 
 
 def button(
@@ -135,7 +153,7 @@ class LabelledSlider(QWidget):
         The user moved it; carries the value.
     """
 
-    valueChanged = Signal(float)  # noqa: N815  Qt's own spelling
+    valueChanged = Signal(float)
 
     def __init__(self, name: str, tip: str, words: Callable[[float], str]) -> None:
         super().__init__()
@@ -158,13 +176,13 @@ class LabelledSlider(QWidget):
         layout.addLayout(top)
         layout.addWidget(self._slider)
 
-    def setRange(self, low: float, high: float) -> None:  # noqa: N802  Qt's spelling
+    def setRange(self, low: float, high: float) -> None:
         """Set the numbers at both ends."""
         value = self.value()
         self._low, self._high = low, high
         self.setValue(value)
 
-    def setName(self, name: str) -> None:  # noqa: N802
+    def setName(self, name: str) -> None:
         """Say anew what it sets."""
         self._name.setText(name)
         self._slider.setAccessibleName(name)
@@ -173,7 +191,7 @@ class LabelledSlider(QWidget):
         """Return the number chosen."""
         return self._low + (self._high - self._low) * self._slider.value() / 1000
 
-    def setValue(self, value: float) -> None:  # noqa: N802
+    def setValue(self, value: float) -> None:
         """Show a number without telling anyone."""
         share = (value - self._low) / ((self._high - self._low) or 1.0)
         self._slider.blockSignals(True)

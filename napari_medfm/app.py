@@ -1,0 +1,67 @@
+"""Open napari on a session."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_medfm.session import Session
+
+
+def view(session: Session | None = None, show: bool = True) -> napari.viewer.Viewer:
+    """Open a napari window bound to a session, with the dock.
+
+    Window and session stay in step: what one does, the other shows. Call
+    `napari.run()` afterwards in a script.
+
+    Parameters
+    ----------
+    session
+        A session; a new one with the user's preferences if None.
+    show
+        Whether to show the window at once.
+    """
+    # Before the window: its graphics driver and torch load the same libraries, and
+    # torch must come first where the graphics are drawn in software.
+    import_module("torch")
+    import napari
+
+    viewer = napari.Viewer(title="napari-medfm", show=show)
+    _dock(viewer, session)
+    return viewer
+
+
+def demo(sample: str = "pathology", show: bool = True) -> napari.viewer.Viewer:
+    """Open a sample image with the dock, which says what to do next.
+
+    Parameters
+    ----------
+    sample
+        A name of `napari_medfm.sample_data.names`.
+    """
+    from napari_medfm.sample_data import load
+    from napari_medfm.session import Session
+
+    found = load(sample)
+    session = Session()
+    session.add_image(
+        found.data,
+        name=found.name,
+        spacing=found.spacing if found.affine is None else None,
+        affine=found.affine,
+        channel_axis=found.channel_axis,
+    )
+    return view(session, show)
+
+
+def _dock(viewer: Any, session: Session | None) -> Any:
+    from napari_medfm.widgets.dock import MedfmWidget
+
+    widget = MedfmWidget(viewer, session)
+    viewer.window.add_dock_widget(
+        widget, name="MedFM", area="right", add_vertical_stretch=False
+    )
+    return widget

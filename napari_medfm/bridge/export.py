@@ -1,0 +1,70 @@
+"""Files out and heads in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_medfm.exporters import formats
+
+if TYPE_CHECKING:
+    from napari_medfm.bridge.desk import Desk
+
+_UNSAFE = re.compile(r"[^\w.-]+")
+
+
+class Exporting:
+    """Writes masks and heads, and takes heads up, away from the window's thread."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def default_name(self, suffix: str) -> str:
+        """Return a file name for the image in hand, whatever its layer is called."""
+        stem = _UNSAFE.sub("_", self._desk.image or "image").strip("._") or "image"
+        return f"{stem}_labels{suffix}"
+
+    def suffixes(self) -> list[tuple[str, str]]:
+        """Return (title, suffix) of each format, the best for the image first."""
+        source = self._desk.source
+        found = [(one.title, one.suffixes[0]) for one in formats()]
+        volume = source is not None and source.ndim == 3
+        best = ".nii.gz" if volume else ".tif"
+        usable = [x for x in found if not (volume and x[1] == ".png")]
+        return sorted(usable, key=lambda one: not one[1].startswith(best))
+
+    def masks(self, path: Path) -> None:
+        """Write the labels of the image in hand."""
+        desk, image = self._desk, self._desk.image
+        if image is None:
+            desk.say("Open an image first")
+            return
+
+        def done(written: list[Path]) -> None:
+            desk.say(f"Written: {written[0]} and, beside it, how it was made")
+
+        desk.run(
+            lambda: desk.session.export_masks.work(image, path),
+            "export",
+            done,
+            desk.complain,
+        )
+
+    def head(self, path: Path) -> None:
+        """Write the head."""
+        desk = self._desk
+        if not path.name.endswith(".safetensors"):
+            path = path.with_name(f"{path.name}.head.safetensors")
+        desk.run(
+            lambda: desk.session.export_head.work(path),
+            "export",
+            lambda written: desk.say(f"Written: {written}"),
+            desk.complain,
+        )
+
+    def load_head(self, path: Any) -> None:
+        """Take up a head from a file and show what it says here."""
+        desk = self._desk
+        if desk.live.use_head(path):
+            desk.say(f"Using {Path(path).name}")

@@ -1,0 +1,115 @@
+"""The dock widget: one way down from the models to the files."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_medfm.bridge.desk import Desk
+from napari_medfm.bridge.finding import desk_of
+from napari_medfm.session import Session
+from napari_medfm.widgets.export_panel import ExportPanel
+from napari_medfm.widgets.header import Header
+from napari_medfm.widgets.label_panel import LabelPanel
+from napari_medfm.widgets.model_panel import ModelPanel
+from napari_medfm.widgets.parts import Section
+from napari_medfm.widgets.prompt_panel import PromptPanel
+from napari_medfm.widgets.runner import QtRunner
+from napari_medfm.widgets.settings import session_from_settings
+from napari_medfm.widgets.similar_panel import SimilarPanel
+from napari_medfm.widgets.status import Status
+
+if TYPE_CHECKING:
+    import napari
+
+_WIDTH = 340
+
+
+class MedfmWidget(QWidget):
+    """Everything in one dock; a viewer has one desk, however often this is opened.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    session
+        The session to work on; a new one with the user's preferences if None.
+    """
+
+    def __init__(
+        self, viewer: napari.viewer.Viewer, session: Session | None = None
+    ) -> None:
+        super().__init__()
+        desk = desk_of(viewer)
+        if desk is None:
+            desk = Desk(viewer, session or session_from_settings(), QtRunner())
+        self.desk = desk
+        self.runner: QtRunner = desk.runner  # type: ignore[assignment]
+        self.setMinimumWidth(_WIDTH)
+        self.header = Header(desk)
+        self.status = Status(desk, self.runner)
+        self.panels: dict[str, Any] = {
+            "Models": ModelPanel(desk),
+            "Similar": SimilarPanel(desk),
+            "Prompt": PromptPanel(desk),
+            "Label": LabelPanel(desk),
+            "Export": ExportPanel(desk),
+        }
+        self.sections = {
+            title: Section(number, title, panel)
+            for number, (title, panel) in enumerate(self.panels.items(), 1)
+        }
+        self._lay_out()
+        self.header.section_wanted.connect(self.open_section)
+        for title, section in self.sections.items():
+            section.opened.connect(partial(self.open_section, title))
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.refresh)
+        desk.changed.connect(self._later)
+        self.destroyed.connect(partial(_put_down, desk))
+        self.refresh()
+        self.open_section("Similar" if desk.image else "Models")
+
+    def _lay_out(self) -> None:
+        way = QWidget()
+        inside = QVBoxLayout(way)
+        inside.setContentsMargins(0, 0, 4, 0)
+        inside.setSpacing(4)
+        for section in self.sections.values():
+            inside.addWidget(section)
+        inside.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(way)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 6)
+        layout.setSpacing(6)
+        layout.addWidget(self.header)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self.status)
+
+    def open_section(self, title: str) -> None:
+        """Open one step and close the others."""
+        for name, section in self.sections.items():
+            section.set_open(name == title)
+
+    def refresh(self) -> None:
+        """Bring all parts in step with the desk."""
+        self.header.refresh()
+        for panel in self.panels.values():
+            panel.refresh()
+
+    def _later(self) -> None:
+        self._soon.start()
+
+
+def _put_down(desk: Desk) -> None:
+    """The dock is gone: stop working, give the mouse back, keep the session."""
+    desk.tools.disarm()
+    desk.runner.cancel()

@@ -1,0 +1,135 @@
+"""Step 5: take it with you."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_medfm.bridge.catalogue import restricted
+from napari_medfm.bridge.desk import Desk
+from napari_medfm.widgets.parts import Hint, button, row
+
+_HEADS = "Heads (*.head.safetensors *.safetensors)"
+
+
+class ExportPanel(QWidget):
+    """Exports masks and head, loads a head, copies the session as Python."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._folder = Path.home()
+        self._hint = Hint()
+        self._format = QComboBox()
+        self._format.setAccessibleName("Format of the masks")
+        self._format.setToolTip(
+            "<p>Position, pixel size and class names are kept where the format can "
+            "hold them; a file beside it says how the masks were made.</p>"
+        )
+        self._masks = button(
+            "Export masks…",
+            "Writes the accepted labels; if there are none, what the head predicts.",
+            self._export_masks,
+        )
+        self._head = button(
+            "Export head…",
+            "Writes what was learned as one small file, to be used on other images, "
+            "here or elsewhere. It holds no pixels.",
+            self._export_head,
+        )
+        self._load = button(
+            "Load head…",
+            "Uses a head made before on the image in hand.",
+            self._load_head,
+        )
+        self._copy = button(
+            "Copy as Python",
+            "Copies a script that does all of this again, without the window.",
+            self._copy_script,
+        )
+        self._licence = Hint()
+        layout = QVBoxLayout(self)
+        layout.setSpacing(8)
+        for part in (
+            self._hint,
+            row(QLabel("Masks as"), self._format),
+            self._masks,
+            row(self._head, self._load),
+            self._copy,
+            self._licence,
+        ):
+            layout.addWidget(part)
+        self._offered: object = None
+
+    def refresh(self) -> None:
+        """Show what there is to export."""
+        desk = self._desk
+        offered = desk.exporting.suffixes()
+        if offered != self._offered:
+            self._offered = offered
+            self._format.clear()
+            for title, suffix in offered:
+                self._format.addItem(f"{title}  ({suffix})", suffix)
+        state = desk.session.labelling
+        accepted = any(item.image == desk.image for item in state.accepted)
+        something = accepted or state.head is not None or bool(state.masks)
+        self._masks.setEnabled(something and desk.image is not None)
+        self._head.setEnabled(state.head is not None)
+        self._hint.setText(
+            "The accepted labels are written."
+            if accepted
+            else "Nothing was accepted yet: the prediction is written, of all planes."
+            if state.head is not None
+            else "The outlines in hand are written."
+            if state.masks
+            else "Nothing to export yet: accept an outline or a prediction first."
+        )
+        titles = restricted(desk.session)
+        self._licence.setVisible(bool(titles))
+        self._licence.setText(
+            f"{' and '.join(titles)}: not for commercial use. What they make inherits "
+            "that; the file beside the masks says so."
+        )
+
+    def _export_masks(self) -> None:
+        suffix = str(self._format.currentData())
+        start = self._folder / self._desk.exporting.default_name(suffix)
+        chosen, _ = QFileDialog.getSaveFileName(
+            self,
+            "Export masks",
+            str(start),
+            f"{self._format.currentText()} (*{suffix})",
+        )
+        if chosen:
+            path = Path(chosen)
+            self._folder = path.parent
+            self._desk.exporting.masks(path)
+
+    def _export_head(self) -> None:
+        start = self._folder / "classes.head.safetensors"
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export head", str(start), _HEADS)
+        if chosen:
+            self._folder = Path(chosen).parent
+            self._desk.exporting.head(Path(chosen))
+
+    def _load_head(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Load head", str(self._folder), _HEADS
+        )
+        if chosen:
+            self._folder = Path(chosen).parent
+            self._desk.exporting.load_head(chosen)
+
+    def _copy_script(self) -> None:
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self._desk.session.script())
+            self._desk.say("Copied: paste it into a file or a notebook")

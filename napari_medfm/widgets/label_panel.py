@@ -1,0 +1,124 @@
+"""Step 4: teach your own classes with a few marks."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_medfm.bridge.desk import Desk
+from napari_medfm.widgets.class_list import ClassList
+from napari_medfm.widgets.parts import Hint, LabelledSlider, button, row
+
+_REST = 0.12
+
+
+class LabelPanel(QWidget):
+    """Classes, marking tools, the live answer, its threshold and its acceptance."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._hint = Hint()
+        self._classes = ClassList()
+        self._classes.valueChanged.connect(desk.choose_class)
+        self._classes.added.connect(desk.add_class)
+        self._click = button(
+            "Click examples  (E)",
+            "Each click is one example of the chosen class; the prediction follows by "
+            "itself. Alt-click takes the nearest example away. Key: E",
+            lambda: desk.tools.toggle("examples"),
+            checkable=True,
+        )
+        self._brush = button(
+            "Brush  (D)",
+            "Paint over what belongs to the chosen class. A short stroke is enough. "
+            "Key: D",
+            lambda: desk.tools.toggle("brush"),
+            checkable=True,
+        )
+        self._size = LabelledSlider(
+            "Brush size", "Radius of the brush, in pixels.", lambda v: f"{v:.0f} px"
+        )
+        self._size.setRange(1, 40)
+        self._size.valueChanged.connect(self._resize)
+        self._verdict = Hint()
+        self._threshold = LabelledSlider(
+            "How sure it must be",
+            "To the right, fewer pixels count as the chosen class. It holds for this "
+            "image only.",
+            lambda v: f"{v:.0%}",
+        )
+        self._threshold.setRange(0.02, 0.98)
+        self._threshold.valueChanged.connect(self._set_threshold)
+        self._accept = button(
+            "Accept prediction  (Enter)",
+            "Takes the prediction into the labels: the plane on screen, or all planes "
+            "once all are predicted. There you can correct it with napari's own tools.",
+            desk.live.accept,
+        )
+        self._all = button(
+            "Predict all planes",
+            "Applies what it learned to every plane of the volume.",
+            desk.live.predict_all,
+        )
+        layout = QVBoxLayout(self)
+        layout.setSpacing(8)
+        for part in (
+            self._hint,
+            self._classes,
+            row(self._click, self._brush),
+            self._size,
+            self._verdict,
+            self._threshold,
+            row(self._accept, self._all),
+        ):
+            layout.addWidget(part)
+
+    def refresh(self) -> None:
+        """Show classes, counts and the head."""
+        desk, live = self._desk, self._desk.live
+        self._classes.setClasses(desk.classes, desk.marking.counts)
+        chosen = desk.chosen_class
+        self._classes.setValue(chosen.value)
+        armed = desk.tools.armed
+        self._click.setChecked(armed == "examples")
+        self._brush.setChecked(armed == "brush")
+        self._size.setVisible(armed == "brush")
+        self._size.setValue(desk.marking.radius)
+        missing = live.missing
+        has_head = desk.session.head is not None
+        if has_head:
+            self._hint.setText(
+                "Correct it where it is wrong: a click there helps more than ten "
+                "elsewhere."
+            )
+        else:
+            self._hint.setText(
+                f"{missing or 'Learning from your marks'}. Two classes with a few "
+                "marks each are enough; background is one of them."
+            )
+        self._verdict.setText(live.verdict)
+        self._verdict.setVisible(has_head and bool(live.verdict))
+        predicted = live.prediction is not None
+        self._threshold.setVisible(predicted and chosen.value > 0)
+        if predicted and not self._desk.runner.busy("threshold"):
+            self._threshold.setName(f"How sure it must be of {chosen.name}")
+            if not self._moving:
+                self._threshold.setValue(live.threshold(chosen.name))
+        self._accept.setVisible(predicted)
+        volume = desk.source is not None and desk.source.ndim == 3
+        self._all.setVisible(predicted and volume and not live.whole)
+
+    _moving = False
+
+    def _set_threshold(self, value: float) -> None:
+        self._moving = True
+        name = self._desk.chosen_class.name
+
+        def rested() -> None:
+            self._moving = False
+            self._desk.live.set_threshold(name, value)
+
+        self._desk.runner.later(_REST, "threshold", rested)
+
+    def _resize(self, radius: float) -> None:
+        self._desk.marking.radius = round(radius)
