@@ -68,7 +68,7 @@ class Example:
 def examples_of(
     annotation: Annotation, group: str, features: Mapping[int, PlaneFeatures]
 ) -> tuple[Example, ...]:
-    """Turn an annotation into examples, one a plane.
+    """Turn an annotation into examples: one a click, or one a plane for a mask.
 
     Parameters
     ----------
@@ -79,13 +79,19 @@ def examples_of(
     """
     pixels = annotation.pixels
     if pixels.shape[1] == 2:
-        return (_example(annotation, group, 0, pixels, features[0]),)
+        pixels = np.insert(pixels, 0, 0, axis=1)
     return tuple(
-        _example(
-            annotation, group, plane, pixels[pixels[:, 0] == plane, 1:], features[plane]
-        )
+        _example(annotation, group, plane, gesture, features[plane])
         for plane in np.unique(pixels[:, 0]).tolist()
+        for gesture in _gestures(annotation, pixels[pixels[:, 0] == plane, 1:])
     )
+
+
+def _gestures(
+    annotation: Annotation, pixels: NDArray[np.int32]
+) -> list[NDArray[np.int32]]:
+    """Each click stands for itself, so that one can be held out without the others."""
+    return list(pixels[:, None]) if annotation.kind == "points" else [pixels]
 
 
 def _example(

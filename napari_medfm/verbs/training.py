@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from napari_medfm.core.labels import LabelClass
 from napari_medfm.engine.calibrate import log_prior
 from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.engine.pool import log_loss, pool_weights
+from napari_medfm.engine.provenance import version
 from napari_medfm.verbs.examples import Example, examples_of
 from napari_medfm.verbs.predicting import pixel_logits
 from napari_medfm.verbs.recipes import PARTS, HeldOut, fit_part, held_out, honest_logits
@@ -187,26 +187,20 @@ def _card(examples: Sequence[Example], classes: Sequence[LabelClass]) -> dict[st
     names = {c.value: c.name for c in classes}
     for example in examples:
         counts[names[example.value]] += len(example.pixels)
+    origins = {
+        (e.annotation, e.plane): {
+            "id": e.annotation,
+            "image": e.image,
+            "group": e.group,
+            "plane": e.plane,
+            "class": names[e.value],
+            "gesture": e.gesture,
+        }
+        for e in examples
+    }
     return {
         "schema": SCHEMA,
-        "program": _program(),
+        "program": version(),
         "label_counts": counts,
-        "annotations": [
-            {
-                "id": e.annotation,
-                "image": e.image,
-                "group": e.group,
-                "plane": e.plane,
-                "class": names[e.value],
-                "gesture": e.gesture,
-            }
-            for e in examples
-        ],
+        "annotations": list(origins.values()),
     }
-
-
-def _program() -> str:
-    try:
-        return f"napari-medfm {version('napari-medfm')}"
-    except PackageNotFoundError:
-        return "napari-medfm (not installed)"
