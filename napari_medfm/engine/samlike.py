@@ -160,7 +160,8 @@ class SamLike:
         import torch
 
         if self.spec.normalisation == "minmax":
-            planes = torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)))
+            channels = np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32)
+            planes = torch.from_numpy(channels)
             resized = torch.nn.functional.interpolate(
                 planes[None], shape, mode="bilinear", antialias=True
             )
