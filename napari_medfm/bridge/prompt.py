@@ -42,7 +42,7 @@ class Draft:
 
 def _prompt_of(provenance: dict[str, Any]) -> tuple[Any, Any]:
     """Return what tells one answer from another, whichever alternative was taken."""
-    source = provenance.get("origin", provenance)
+    source = provenance.get("started_from", provenance)
     return source.get("model"), source.get("prompt")
 
 

@@ -89,7 +89,8 @@ def _check(path: Path, tif: TiffFile, series: TiffPageSeries) -> None:
         raise BadFile(f"{path.name} is empty: its shape is {tuple(series.shape)}")
     size = tif.filehandle.size
     page = series.keyframe
-    check_packed(path, series.nbytes, size, 1 if page.compression == 1 else _RATIO)
+    stored = series.nbytes * page.bitspersample // (8 * series.dtype.itemsize)
+    check_packed(path, stored, size, 1 if page.compression == 1 else _RATIO)
     if series.nbytes <= _IN_MEMORY:
         check_size(path, series.nbytes)
     if page.compression not in tifffile.TIFF.DECOMPRESSORS:

@@ -169,7 +169,7 @@ def propagate(
             "model": facts,
             "from_plane": index,
             "range": [first, last],
-            "origin": origin,
+            "started_from": origin,
         }
         return Mask(volume, score, image, None, provenance)
 
