@@ -14,6 +14,7 @@ from napari_medfm.core.errors import BadFile
 from napari_medfm.core.geometry import Grid
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.specs import Encoder
+from napari_medfm.engine.resize import resized_plane
 from napari_medfm.engine.windows import (
     DEFAULT_POLICY,
     WindowPlan,
@@ -121,20 +122,6 @@ def _canvas(rgb: Pixels, plan: WindowPlan) -> Pixels:
     """Resize the plane, antialiased, and mirror it out to all that the passes see."""
     resized = resized_plane(rgb, plan.content)
     return np.pad(resized, (*plan.margin, (0, 0)), mode="symmetric")
-
-
-def resized_plane(rgb: Pixels, shape: tuple[int, int]) -> Pixels:
-    """Resize (rows, cols, 3): bilinear, antialiased; pixel centres as in `Resize`."""
-    import torch
-    from torch.nn.functional import interpolate
-
-    if rgb.shape[:2] == shape:
-        return rgb
-    with torch.inference_mode():
-        picture = torch.from_numpy(np.array(rgb, np.float32)).permute(2, 0, 1)[None]
-        resized = interpolate(picture, size=shape, mode="bilinear", antialias=True)
-        array: Pixels = resized[0].permute(1, 2, 0).numpy()
-    return array
 
 
 def _batches(plan: WindowPlan) -> Iterator[list[tuple[int, int]]]:

@@ -196,7 +196,9 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _plain_files(folder: Path) -> Iterator[os.stat_result]:
     """Every file of an entry; anything that is not a plain file is refused."""
-    for item in os.scandir(folder):
+    with os.scandir(folder) as listing:
+        items = list(listing)
+    for item in items:
         if item.is_dir(follow_symlinks=False):
             yield from _plain_files(Path(item.path))
             continue

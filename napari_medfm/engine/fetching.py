@@ -117,7 +117,7 @@ class _Redirects(HTTPRedirectHandler):
 
     sha256 = ""
 
-    def redirect_request(  # type: ignore[explicit-override]  # typing has it from 3.12 on
+    def redirect_request(
         self, req: Request, fp: IO[bytes], *answer: Any
     ) -> Request | None:
         """Build the next request; ``answer`` is code, message, headers, address."""
