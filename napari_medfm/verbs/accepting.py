@@ -18,7 +18,7 @@ from napari_medfm.verbs.labelling import class_of
 def accepted_region(
     labelling: Labelling,
     image: Image,
-    what: Mask | Prediction | NDArray[Any] | None,
+    what: Mask | Prediction | Runs | NDArray[Any] | None,
     class_name: str | None,
     plane: int | None,
     origin: str | None,

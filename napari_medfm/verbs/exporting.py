@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.results import Prediction
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.measure import Measurement, measure
@@ -51,43 +52,12 @@ def export_masks(ws: Workspace, image: str, path: str | Path) -> Work[list[Path]
     """
     source, state = ws.image(image), ws.labelling
     target = Path(path)
-    accepted = [a for a in state.accepted if a.image == image]
-    in_hand = {plane: m for (name, plane), m in state.masks.items() if name == image}
-    prediction = None
-    classes = state.classes
-    facts: dict[str, Any]
-    if accepted:
-        labels, facts = (
-            label_map(state, source),
-            {
-                "what": "accepted labels",
-                "regions": [
-                    {"plane": a.plane, "origin": a.origin, **a.provenance}
-                    for a in accepted
-                ],
-            },
-        )
-    elif state.head is not None:
-        labels, facts = None, {"what": "prediction"}
-        prediction = predict(ws, image)
-    elif in_hand:
-        labels = _stack(source, {p: m.data for p, m in in_hand.items()})
-        classes = state.classes if len(classes) > 1 else (*classes, _OBJECT)
-        facts = {
-            "what": "masks in hand",
-            "regions": [{"plane": p, **m.provenance} for p, m in in_hand.items()],
-        }
-    else:
-        raise BadInput(
-            f"Nothing to export for {image!r}: accept a mask or train a head first"
-        )
+    content = _content(ws, source)
+    classes = state.classes if len(state.classes) > 1 else (*state.classes, _OBJECT)
 
     def steps() -> Steps[list[Path]]:
         yield Progress(0, 1, "collecting")
-        found = labels
-        if prediction is not None:
-            made = yield from prediction.steps()
-            found, facts["regions"] = made.labels, [made.provenance]
+        labels, facts = yield from content()
         yield Progress(0, 1, f"writing {target.name}")
         record = provenance_of(
             source,
@@ -96,9 +66,45 @@ def export_masks(ws: Workspace, image: str, path: str | Path) -> Work[list[Path]
             head=None if state.head is None else state.head.card,
             content=facts,
         )
-        return export_labels(target, found, source, classes, record)
+        return export_labels(target, labels, source, classes, record)
 
     return Work(f"Exporting {image}", steps, lambda paths: paths)
+
+
+Content = tuple[NDArray[np.unsignedinteger[Any]], dict[str, Any]]
+
+
+def _content(ws: Workspace, image: Image) -> Callable[[], Steps[Content]]:
+    """Choose what is written, and take its snapshot."""
+    state = ws.labelling
+    accepted = [a for a in state.accepted if a.image == image.name]
+    in_hand = {p: m for (name, p), m in state.masks.items() if name == image.name}
+    if accepted:
+        regions = [
+            {"plane": a.plane, "origin": a.origin, **a.provenance} for a in accepted
+        ]
+        facts = {"what": "accepted labels", "regions": regions}
+        return lambda: _at_once((label_map(state, image), facts))
+    if state.head is not None:
+        prediction = predict(ws, image.name)
+        return lambda: _predicted(prediction)
+    if in_hand:
+        stack = _stack(image, {p: m.data for p, m in in_hand.items()})
+        regions = [{"plane": p, **m.provenance} for p, m in in_hand.items()]
+        return lambda: _at_once((stack, {"what": "masks in hand", "regions": regions}))
+    raise BadInput(
+        f"Nothing to export for {image.name!r}: accept a mask or train a head first"
+    )
+
+
+def _at_once(content: Content) -> Steps[Content]:
+    yield Progress(0, 1, "collecting")
+    return content
+
+
+def _predicted(work: Work[Prediction]) -> Steps[Content]:
+    found: Prediction = yield from work.steps()
+    return found.labels, {"what": "prediction", "regions": [found.provenance]}
 
 
 _OBJECT = LabelClass("object", 1, "#e69f00")
