@@ -1,0 +1,190 @@
+"""Images in, masks out, from the shell."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+pytestmark = pytest.mark.usefixtures("toy_models")
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+def test_embed_keeps_what_it_computed(shell, disc_file, ball_file):
+    code, output, _ = shell("embed", disc_file[0], ball_file[0])
+    assert code == 0
+    assert "1 plane" in output
+    assert "12 planes" in output
+    assert "2 of 2" in output
+    code, output, _ = shell("embed", ball_file[0], "--planes", "2:4")
+    assert code == 0
+    assert "2 planes" in output
+
+
+def test_embed_goes_on_after_a_bad_file(shell, disc_file, tmp_path):
+    bad = tmp_path / "bad.tif"
+    bad.write_bytes(b"II*\0garbage")
+    code, output, errors = shell("embed", bad, disc_file[0])
+    assert code == 1
+    assert "1 of 2" in output
+    assert errors.startswith(f"napari-medfm: {bad}: ")
+
+
+def test_box_to_mask_file(shell, disc_file, tmp_path):
+    image, truth = disc_file
+    out, script = tmp_path / "out" / "mask.tif", tmp_path / "again.py"
+    words = ["segment", image, "--box", "30,70,110,150", "--out", out]
+    code, _, errors = shell(*words, "--script", script)
+    assert (code, errors) == (0, "")
+    assert dice(tifffile.imread(out) == 1, truth) > 0.9
+    record = json.loads((tmp_path / "out" / "mask.tif.provenance.json").read_text())
+    assert record["prompts"][0]["box"] == [30, 70, 110, 150]
+    assert "s.segment('disc', box=(30.0, 70.0, 110.0, 150.0)" in script.read_text()
+    compile(script.read_text(), "again.py", "exec")
+
+
+def test_clicks_to_mask_file(shell, disc_file, tmp_path):
+    image, truth = disc_file
+    out = tmp_path / "mask.png"
+    words = ["segment", image, "--point", "70,110", "--not-point", "10,10"]
+    assert shell(*words, "--out", out)[0] == 0
+    assert dice(np.asarray(Image.open(out)) == 1, truth) > 0.8
+
+
+def test_nothing_is_overwritten_unasked(shell, disc_file, tmp_path):
+    out = tmp_path / "mask.tif"
+    out.write_text("precious")
+    words = ["segment", disc_file[0], "--point", "70,110", "--out", out]
+    code, _, errors = shell(*words)
+    assert code == 2
+    assert "--overwrite" in errors
+    assert out.read_text() == "precious"
+    assert shell(*words, "--overwrite")[0] == 0
+    assert tifffile.imread(out).any()
+
+
+def test_through_a_volume(shell, ball_file, tmp_path):
+    image, truth = ball_file
+    out = tmp_path / "ball-mask.nii.gz"
+    words = ["segment", image, "--plane", "6", "--box", "24,34,77,87", "--propagate"]
+    code, _, errors = shell(*words, "--to", "3,9", "--out", out)
+    assert (code, errors) == (0, "")
+    written = nib.load(out)
+    np.testing.assert_allclose(written.affine, nib.load(image).affine, atol=1e-6)
+    mask = np.asarray(written.dataobj).T == 1
+    assert dice(mask[6], truth[6]) > 0.9
+    assert mask[5].any()
+    assert not mask[:3].any()
+    assert not mask[10:].any()
+
+
+def test_a_volume_needs_a_plane(shell, ball_file, tmp_path):
+    words = ["segment", ball_file[0], "--point", "50,60", "--out", tmp_path / "m.tif"]
+    code, _, errors = shell(*words)
+    assert code == 1
+    assert "plane" in errors
+
+
+@pytest.mark.parametrize("suffix", ["nii.gz", "tif", "png"])
+def test_apply(shell, head_file, disc_file, tmp_path, suffix):
+    image, truth = disc_file
+    out = tmp_path / "masks"
+    words = ["apply", head_file, image, "--out", out, "--format", suffix]
+    code, output, errors = shell(*words)
+    assert (code, errors) == (0, "")
+    assert "lesion" in output
+    mask = out / f"disc.{suffix}"
+    if suffix == "nii.gz":
+        pixels = np.asarray(nib.load(mask).dataobj).squeeze().T
+    else:
+        pixels = np.asarray(Image.open(mask))
+    assert dice(pixels == 1, truth) > 0.8
+    record = json.loads((out / f"{mask.name}.provenance.json").read_text())
+    assert record["head"]["encoder"]["name"] == "toy-encoder"
+
+
+def test_apply_collects_errors_and_goes_on(shell, head_file, disc_file, tmp_path):
+    bad, lost = tmp_path / "bad.nii.gz", tmp_path / "lost.tif"
+    bad.write_bytes(b"not an image")
+    out = tmp_path / "masks"
+    code, output, errors = shell(
+        "apply", head_file, bad, lost, disc_file[0], "--out", out
+    )
+    assert code == 1
+    assert errors.count("\n") == 2
+    assert output.count("failed") == 4
+    assert "1 of 3" in output
+    assert (out / "disc.nii.gz").is_file()
+
+
+def test_apply_again_leaves_what_is_done(shell, head_file, disc_file, tmp_path):
+    out = tmp_path / "masks"
+    words = ["apply", head_file, disc_file[0], "--out", out, "--format", "tif"]
+    shell(*words)
+    mask = out / "disc.tif"
+    before = mask.stat().st_mtime_ns
+    code, output, _ = shell(*words)
+    assert code == 0
+    assert "there already" in output
+    assert mask.stat().st_mtime_ns == before
+    shell(*words, "--overwrite")
+    assert mask.stat().st_mtime_ns > before
+
+
+def test_apply_never_takes_a_mask_of_others_for_its_own(
+    shell, head_file, disc_file, tmp_path
+):
+    out = tmp_path / "masks"
+    out.mkdir()
+    (out / "disc.tif").write_text("by hand")
+    words = ["apply", head_file, disc_file[0], "--out", out, "--format", "tif"]
+    code, _, errors = shell(*words)
+    assert code == 1
+    assert "not by this head" in errors
+    assert (out / "disc.tif").read_text() == "by hand"
+
+
+def test_apply_never_writes_over_the_image(shell, head_file, disc_file):
+    image, _ = disc_file
+    before = image.read_bytes()
+    words = ["apply", head_file, image, "--out", image.parent, "--format", "tif"]
+    code, _, errors = shell(*words, "--overwrite")
+    assert code == 2
+    assert "the image itself" in errors
+    assert image.read_bytes() == before
+
+
+def test_the_whole_tour(shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, output, errors = shell("demo", "--headless", "--out", "tour")
+    assert (code, errors) == (0, "")
+    folder = tmp_path / "tour"
+    for name in (
+        *("image.png", "similarity.tif", "mask.png", "mask.png.provenance.json"),
+        *("prediction.png", "prediction.png.provenance.json", "contact-sheet.png"),
+        *("ophthalmology.head.safetensors", "script.py", "summary.json"),
+    ):
+        assert (folder / name).stat().st_size > 0, name
+    summary = json.loads((folder / "summary.json").read_text())
+    assert sorted(p.name for p in folder.iterdir()) == summary["files"]
+    for step in summary["seconds"]:
+        assert f" s  {step}" in output
+    with Image.open(folder / "contact-sheet.png") as page:
+        assert page.width > 1000
+
+
+def test_the_tours_script_does_it_again(shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shell("demo", "--headless", "--out", "tour")
+    folder = tmp_path / "tour"
+    made = ["mask.png", "prediction.png", "ophthalmology.head.safetensors"]
+    before = {name: (folder / name).read_bytes() for name in made}
+    for name in made:
+        (folder / name).unlink()
+    exec(compile((folder / "script.py").read_text(), "script.py", "exec"), {})  # noqa: S102
+    assert {name: (folder / name).read_bytes() for name in made} == before
