@@ -185,7 +185,7 @@ class Session:
             pixels = loaded.data
             name = name or _stem(source)
             if axes is None and channel_axis is None:
-                facts["channel_axis"] = loaded.channel_axis
+                facts["axes"] = loaded.axes
             if spacing is None and affine is None:
                 spacing, affine = loaded.spacing, loaded.affine
             levels = levels or loaded.levels

@@ -72,7 +72,10 @@ class ToyCrop:
 
 
 class ToySegmenter:
-    """Inside is what lies in the box and is as bright as the box's middle."""
+    """Inside is what lies in the box and is as bright as the box's middle.
+
+    It is less sure of masks that the box cuts off.
+    """
 
     def __init__(self, delay: float = 0.0) -> None:
         self.spec = SEGMENTER
@@ -98,15 +101,19 @@ class ToySegmenter:
     ):
         self.decodes += 1
         grey = embedding.grey
-        masks = []
+        masks, scores = [], []
         for box in boxes or []:
             row, col = (
                 int(np.clip(v, 0, n - 1)) for v, n in zip(box.centre, grey.shape)
             )
-            logits = 1 - 8 * np.abs(grey - grey[row, col])
+            logits = 3 - 24 * np.abs(grey - grey[row, col])
             inside = np.zeros(grey.shape, bool)
-            inside[Box(*box).rounded().clipped(grey.shape).slices] = True
+            place = Box(*box).rounded().clipped(grey.shape).slices
+            inside[place] = True
             masks.append(np.where(inside, logits, -5))
+            part = logits[place] > 0
+            edge = np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]])
+            scores.append(1 - 0.5 * edge.mean() if part.any() else 0)
         logits = np.stack(masks).astype(np.float32)[:, None]
-        scores = (logits > 0).mean((2, 3)).clip(0.5, 1).astype(np.float32)
-        return Decoded(logits, scores, logits[:, :, ::4, ::4])
+        quality = np.array(scores, np.float32)[:, None]
+        return Decoded(logits, quality, logits[:, :, ::4, ::4])

@@ -42,7 +42,7 @@ def everything(
     cache: CropCache,
     seeds: NDArray[np.float64] | None = None,
 ) -> Steps[NDArray[np.int32]]:
-    """Outline all objects.
+    """Outline all objects: large ones on the whole plane, small ones part by part.
 
     Parameters
     ----------
@@ -57,7 +57,9 @@ def everything(
         int32 (rows, cols): 0 is nothing, 1 ... n the objects, the surest first.
     """
     shape = (rgb.shape[0], rgb.shape[1])
+    whole = Box(0, 0, *shape)
     tiles = tiles_of(shape, segmenter.spec.input_size)
+    tiles = tiles if whole in tiles else [whole, *tiles]
     found: list[tuple[float, Candidate]] = []
     for number, tile in enumerate(tiles):
         yield Progress(number, len(tiles), f"part {number + 1} of {len(tiles)}")
