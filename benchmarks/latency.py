@@ -4,9 +4,10 @@
 
 Random tokens stand for an encoder's: no time below depends on their values. Beside it
 the bare work in the same run: one Cholesky solve and one matrix product. If
-napari-convpaint is installed in this environment, its training and prediction from the
-same number of labels are timed as well. Times are CPU milliseconds, the least of
-many.
+napari-convpaint can be imported, its training and prediction from the same labels are
+timed in the same run, with its own Gaussian features and with our encoder's network
+passed in (random weights, the same size of input). Each time is given as wall
+and CPU milliseconds, the least of several runs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -38,19 +40,27 @@ def drain(steps: Generator[Any, None, Any]) -> Any:
             return stop.value
 
 
-def least(job: Callable[[], object], repeats: int = 15) -> float:
-    """CPU milliseconds of the cheapest run, after one to warm up.
+@dataclass(frozen=True)
+class Time:
+    """The least wall and CPU milliseconds of some runs, after one to warm up."""
 
-    CPU time, because wall time lies on a shared machine; it is the wall time of an idle
-    one, since all this runs on one thread.
-    """
-    job()
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
+    wall: float
+    cpu: float
+
+    @classmethod
+    def of(cls, job: Callable[[], object], repeats: int = 15) -> Time:
+        """Time a job; each of the two is the least seen, maybe in different runs."""
         job()
-        times.append(time.process_time() - start)
-    return 1000 * min(times)
+        walls, cpus = [], []
+        for _ in range(repeats):
+            wall, cpu = time.perf_counter(), time.process_time()
+            job()
+            walls.append(time.perf_counter() - wall)
+            cpus.append(time.process_time() - cpu)
+        return cls(1000 * min(walls), 1000 * min(cpus))
+
+    def __str__(self) -> str:
+        return f"{self.wall:8.1f} ms wall {self.cpu:8.1f} ms CPU"
 
 
 def plane(size: int) -> tuple[PlaneFeatures, Embedding]:
@@ -94,26 +104,61 @@ def bare(features: PlaneFeatures, classes: int) -> Callable[[], object]:
     return work
 
 
-def convpaint(size: int, given: list[Annotation]) -> str:
-    """Train and predict with napari-convpaint's own default features."""
-    if find_spec("napari_convpaint") is None:
-        return "napari-convpaint is not installed here: not compared"
-    from napari_convpaint.conv_paint_model import ConvpaintModel
+def convpaint(
+    size: int, given: list[Annotation], encoder: bool
+) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Return napari-convpaint's training with one more click, and its prediction."""
+    from napari_convpaint import ConvpaintModel
 
     rng = np.random.default_rng(0)
-    image = rng.random((size, size)).astype(np.float32)
+    image = rng.random((3, size, size) if encoder else (size, size), np.float32)
     scribbles = np.zeros((size, size), np.uint8)
     for annotation in given:
-        scribbles[tuple(annotation.pixels[0])] = annotation.value + 1
-    model = ConvpaintModel("gaussian")
-    start = time.perf_counter()
-    model.train(image, scribbles)
-    middle = time.perf_counter()
-    model.segment(image)
-    end = time.perf_counter()
+        row, col = annotation.pixels[0]
+        scribbles[row : row + 3, col : col + 3] = annotation.value + 1
+    if encoder:
+        ConvpaintModel._init_fe_models_dict()  # noqa: SLF001  its only way in
+        ConvpaintModel.FE_MODELS_TYPES_DICT["ours"] = _our_network()
+        model = ConvpaintModel(fe_name="ours")
+        model.set_params(channel_mode="rgb")
+    else:
+        model = ConvpaintModel(alias="gaussian")
+    device = {"clf_use_device": "cpu", "fe_use_device": "cpu"}
     return (
-        f"napari-convpaint: train {middle - start:.2f} s, predict {end - middle:.2f} s"
+        lambda: model.train(image, scribbles, **device),
+        lambda: model.segment(image),
     )
+
+
+def _our_network() -> type:
+    import timm
+    import torch
+    from napari_convpaint.feature_extractors.dino import Dinov2Features
+
+    class Ours(Dinov2Features):  # type: ignore[misc]
+        """Our default encoder's network, one pass over the whole plane."""
+
+        def __init__(self, model_name: str = "dinov2_small-reg", **_: object) -> None:
+            super().__init__("dinov2_small-reg")
+
+        @staticmethod
+        def create_model(model_name: str) -> Any:
+            network = timm.create_model(
+                "vit_small_patch14_dinov2", dynamic_img_size=True, num_classes=0
+            ).eval()
+
+            class Wrapped(torch.nn.Module):
+                def __init__(self) -> None:
+                    super().__init__()
+                    self.network = network
+
+                def forward_features(self, batch: Any) -> dict[str, Any]:
+                    tokens = network.forward_features(batch)
+                    return {"x_norm_patchtokens": tokens[:, 1:]}
+
+            return Wrapped()
+
+    return Ours
 
 
 def main() -> None:
@@ -135,22 +180,29 @@ def main() -> None:
 
     ready = examples()
     model = drain(train(ready, named, "ridge"))
-    floor = least(bare(features, args.classes))
-    whole = least(mouse_up)
+    floor = Time.of(bare(features, args.classes))
+    whole = Time.of(mouse_up)
     index = SimilarityIndex.of({"plane": embedding})
     places = [("plane", (50.0, 60.0))], [("plane", (400.0, 300.0))]
+    fit = Time.of(lambda: drain(train(ready, named, "ridge")))
+    predict = Time.of(lambda: predict_plane(model, features))
     print(f"{args.size} x {args.size}, {args.classes} classes, {args.clicks} clicks")
-    print(f"bare solve and matrix product   {floor:7.1f} ms")
-    print(f"mouse-up to prediction          {whole:7.1f} ms = {whole / floor:.1f} x")
-    print(f"  labels to rows                {least(examples):7.1f} ms")
-    fit = least(lambda: drain(train(ready, named, "ridge")))
-    print(f"  rows to head                  {fit:7.1f} ms")
-    predict = least(lambda: predict_plane(model, features))
-    print(f"  head to every pixel           {predict:7.1f} ms")
-    print(
-        f"similarity after a click        {least(lambda: index.maps(*places)):7.1f} ms"
-    )
-    print(convpaint(args.size, given))
+    print(f"bare solve and matrix product  {floor}")
+    print(f"mouse-up to prediction         {whole} = {whole.cpu / floor.cpu:.1f} x")
+    print(f"  labels to rows               {Time.of(examples)}")
+    print(f"  rows to head                 {fit}")
+    print(f"  head to every pixel          {predict}")
+    print(f"similarity after a click       {Time.of(lambda: index.maps(*places))}")
+    if find_spec("napari_convpaint") is None:
+        print("napari-convpaint is not installed here: not compared")
+        return
+    for title, encoder in (("its Gaussian features", False), ("our encoder", True)):
+        learn, paint = convpaint(args.size, given, encoder)
+        training, painting = Time.of(learn, 1), Time.of(paint, 1)
+        total = training.cpu + painting.cpu
+        print(f"napari-convpaint, {title}: {total / whole.cpu:.0f} x our CPU time")
+        print(f"  train                        {training}")
+        print(f"  segment                      {painting}")
 
 
 if __name__ == "__main__":
