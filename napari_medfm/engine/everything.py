@@ -27,6 +27,7 @@ from napari_medfm.engine.proposals import (
 )
 
 _SEEDS = 12
+_STARTS = (0.1, 0.25, 0.5)
 _OVERLAP = 0.25
 _QUALITY = 0.75
 _STABILITY = 0.7
@@ -131,9 +132,8 @@ def _best_at(
         found = asked(crop, prompt, segmenter)
     else:
         hint = hint_on(crop, prompt, shape)
-        found = candidates_in(
-            crop, squares_around(hint.positives, crop.shape), hint, segmenter
-        )
+        starts = squares_around(hint.positives, crop.shape, _STARTS)
+        found = candidates_in(crop, starts, hint, segmenter)
     fitting = [made for made in found if made.reach <= _LARGEST and not made.cut]
     return max(fitting, key=lambda made: made.merit, default=None)
 

@@ -101,12 +101,16 @@ def candidates_in(
     return found
 
 
-def squares_around(positives: NDArray[np.float64], shape: tuple[int, int]) -> list[Box]:
+def squares_around(
+    positives: NDArray[np.float64],
+    shape: tuple[int, int],
+    shares: Sequence[float] = STARTS,
+) -> list[Box]:
     """Squares of several sizes around the clicks, cut at the crop's border."""
     low, high = positives.min(0), positives.max(0)
     centre, extent = (low + high + 1) / 2, high - low + 1
     boxes: list[Box] = []
-    for share in STARTS:
+    for share in shares:
         half = (share * max(shape) + extent) / 2
         corner, far = centre - half, centre + half
         box = Box(*corner.tolist(), *far.tolist()).clipped(shape)
