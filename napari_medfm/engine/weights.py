@@ -122,8 +122,8 @@ def fetch(
 ) -> Steps[Path]:
     """Download a model's weights, check and convert them, and keep them in the cache.
 
-    Sources are tried in order; what is in the cache already is not fetched again. A
-    broken download is resumed by the next call.
+    Sources are tried in order. What is in the cache already is not fetched again,
+    unless it has changed since. A broken download is resumed by the next call.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def fetch(
         If the disk is full or read-only.
     """
     folder = _home(spec, cache_dir)
-    if (folder / FILE).is_file():
+    if _intact(folder):
         return folder / FILE
     if is_offline(offline):
         raise MissingWeights(
@@ -214,6 +214,15 @@ def import_hint(spec: ModelSpec) -> str:
 
 def _home(spec: ModelSpec, cache_dir: Path | None) -> Path:
     return cache_folder(cache_dir) / "weights" / spec.name
+
+
+def _intact(folder: Path) -> bool:
+    """Whether the cache holds the very file its card speaks of."""
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        return bool(card["sha256"] == sha256_of(folder / FILE))
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _installed(spec: ModelSpec, cache_dir: Path | None) -> Path | None:

