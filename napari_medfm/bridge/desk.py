@@ -76,8 +76,7 @@ class Desk:
         viewer.dims.events.point.connect(self._plane_moved)
         self.binding.show_images()
         self._follow_active()
-        if self.image is None and self.choices():
-            self.choose_layer(self.choices()[0])
+        self._layers_changed()
 
     def close(self) -> None:
         """Let go of the viewer; session and layers stay."""

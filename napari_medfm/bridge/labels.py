@@ -32,6 +32,8 @@ class LabelsView:
         if not items:
             self._shown.pop(image, None)
             if layer is not None:
+                # Empty as well as unseen: it can still be selected and painted in.
+                layer.data = np.zeros_like(layer.data)
                 desk.mirror.hide(image, "labels")
             return
         shown = self._shown.get(image)

@@ -41,9 +41,6 @@ def show_points(
     if source is None or desk.image is None:
         return
     positions = np.asarray(points, float).reshape(-1, source.ndim)
-    # A new layer each time: colours and symbols belong to points, and a layer that
-    # is given more points than colours guesses the rest.
-    desk.mirror.hide(desk.image, role)
     desk.show(
         role,
         positions,

@@ -70,6 +70,7 @@ class Mirror:
         self._layers: dict[tuple[str, Role], Layer] = {}
         self._planes: dict[tuple[str, Role], int | None] = {}
         self._anchors: dict[str, Layer] = {}
+        self._blank: set[tuple[str, Role]] = set()
         viewer.layers.events.removed.connect(self._forget)
 
     def show(
@@ -97,7 +98,7 @@ class Mirror:
         key = (image, role)
         layer = self._layers.get(key)
         if layer is not None and not _fits(layer, data):
-            self.hide(image, role)
+            self._remove(image, role)
             layer = None
         geometry = geometry_of(anchor, plane)
         if layer is None:
@@ -115,6 +116,9 @@ class Mirror:
                 self._on_made(image, role, layer)
         else:
             self._update(layer, data, geometry, style)
+        if key in self._blank:
+            self._blank.discard(key)
+            layer.visible = True
         self._planes[key] = plane
         return layer
 
@@ -124,7 +128,7 @@ class Mirror:
         given = layer.metadata.get("medfm style", {})
         if not np.array_equal(layer.translate, geometry["translate"]):
             layer.translate = geometry["translate"]
-        if not isinstance(layer, Shapes) and data is not layer.data:
+        if data is not layer.data:
             layer.data = data
         for name, value in style.items():
             if name not in given or not _same(given[name], value):
@@ -132,7 +136,18 @@ class Mirror:
         layer.metadata["medfm style"] = dict(style)
 
     def hide(self, image: str, role: Role) -> None:
-        """Take a role's layer away."""
+        """Show nothing in a role any more.
+
+        The layer stays in the list, unseen, for the next answer: taking one away makes
+        napari collect garbage, which stops the window for a third of a second.
+        """
+        key = (image, role)
+        if key in self._layers and key not in self._blank:
+            self._blank.add(key)
+            self._layers[key].visible = False
+
+    def _remove(self, image: str, role: Role) -> None:
+        self._blank.discard((image, role))
         layer = self._layers.pop((image, role), None)
         self._planes.pop((image, role), None)
         if layer is not None and layer in self._viewer.layers:
@@ -143,12 +158,13 @@ class Mirror:
         """Take all layers of an image away."""
         for name, role in list(self._layers):
             if name == image:
-                self.hide(name, role)
+                self._remove(name, role)
         self._anchors.pop(image, None)
 
     def layer(self, image: str, role: Role) -> Layer | None:
-        """Return a role's layer, if there is one."""
-        return self._layers.get((image, role))
+        """Return a role's layer, if it shows anything."""
+        key = (image, role)
+        return None if key in self._blank else self._layers.get(key)
 
     def role_of(self, layer: Layer) -> tuple[str, Role] | None:
         """Return image and role of a layer of ours, None for any other."""
@@ -161,6 +177,7 @@ class Mirror:
         key = self.role_of(event.value)
         if key is not None:
             del self._layers[key]
+            self._blank.discard(key)
             self._planes.pop(key, None)
 
     def _place(self, anchor: Layer, role: Role) -> int:

@@ -310,8 +310,8 @@ class Prompting:
         desk, here, source = self._desk, self._desk.here, self._desk.source
         if here is None or source is None:
             return
-        desk.mirror.hide(here[0], "box")
         if box is None:
+            desk.mirror.hide(here[0], "box")
             return
         row0, col0, row1, col1 = (edge - 0.5 for edge in box)
         corners = np.array([(row0, col0), (row0, col1), (row1, col1), (row1, col0)])
@@ -319,9 +319,8 @@ class Prompting:
             corners = np.column_stack([np.full(4, float(here[1])), corners])
         desk.show(
             "box",
-            [corners],
+            [(corners, "rectangle")],
             None,
-            shape_type="rectangle",
             edge_color=looks.MASK,
             face_color="transparent",
             edge_width=max(source.plane_shape) / 250,

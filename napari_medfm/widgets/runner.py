@@ -85,6 +85,11 @@ class QtRunner(QObject):
         job = self._order[-1].job
         return job.title, job.progress
 
+    @property
+    def resting(self) -> bool:
+        """Whether a rest is still to end."""
+        return bool(self._timers)
+
     def run(
         self,
         work: Work[Any],
