@@ -139,11 +139,13 @@ def _show(facts: dict[str, Any], indent: str = "") -> None:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         lines = [json.dumps(item) for item in value]
         return f"{len(lines)}: " + "; ".join(lines)[:200]
     if isinstance(value, list) and len(value) > _LONG:
-        return f"{len(value)} values: {', '.join(map(str, value[:_LONG]))}, ..."
+        return f"{len(value)} values: {', '.join(map(_short, value[:_LONG]))}, ..."
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_short, value))
     return str(value)

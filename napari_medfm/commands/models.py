@@ -89,9 +89,9 @@ def run_list(args: Namespace) -> int:
 
 
 def _row(kind: str, spec: ModelSpec, here: bool) -> tuple[str, ...]:
-    use = "" if spec.commercial else " (no commercial use)"
+    licence = spec.licence.partition(" (")[0]
+    licence += "" if spec.commercial else ", not commercial"
     state = "here" if here else "gated" if spec.gated else "-"
-    licence = f"{spec.licence}{use}"
     return (spec.name, kind, spec.domain, download_size(spec), licence, state)
 
 
@@ -187,7 +187,7 @@ def fetch(
         say(f"{name}: the weights are here already")
         return
     hosts = " or ".join(dict.fromkeys(s.host for s in spec.sources)) or "no known host"
-    say(f"{name}: {spec.title}, {spec.architecture}")
+    say(f"{name}: {spec.title}")
     say(f"  download {download_size(spec)} from {hosts}; licence {spec.licence}")
     if ask and not _agreed():
         raise MissingWeights(f"{name} was not fetched: nothing was downloaded")

@@ -70,16 +70,18 @@ class Panel:
         steps = np.arange(len(_HEAT))
         glow = np.stack([np.interp(place, steps, c) for c in _HEAT.T], -1)
         grey = np.asarray(self.picture, np.float32).mean(-1, keepdims=True)
-        alpha = strength * (0.35 + 0.65 * shown)
+        alpha = strength * (0.12 + 0.88 * shown)
         self._replace((1 - alpha) * grey + alpha * glow)
 
     def region(self, mask: NDArray[np.bool_], colour: Colour) -> None:
         """Tint a region and draw its outline."""
         shown = self._resized(mask.astype(np.float32)) > 0.5
+        rows, cols = shown.shape
+        padded = np.pad(shown, 2, mode="edge")
         inner = shown.copy()
-        for axis in (0, 1):
-            for step in (1, -1, 2, -2):
-                inner &= np.roll(shown, step, axis)
+        for step in (0, 1, 3, 4):
+            inner &= padded[step : step + rows, 2 : 2 + cols]
+            inner &= padded[2 : 2 + rows, step : step + cols]
         pixels = np.array(self.picture, np.float32)
         pixels[shown] = 0.72 * pixels[shown] + 0.28 * np.array(colour)
         pixels[shown & ~inner] = colour
@@ -88,10 +90,7 @@ class Panel:
     def box(self, corners: Sequence[float], colour: Colour) -> None:
         """Draw a box (row0, col0, row1, col1)."""
         row0, col0, row1, col1 = (value * self.scale for value in corners)
-        frame = (col0, row0, col1 - 1, row1 - 1)
-        draw = self._draw()
-        draw.rectangle(frame, outline=(0, 0, 0), width=5)
-        draw.rectangle(frame, outline=colour, width=3)
+        self._draw().rectangle((col0, row0, col1 - 1, row1 - 1), None, colour, 3)
 
     def points(self, places: Sequence[Sequence[float]], colour: Colour) -> None:
         """Draw clicks at (row, col)."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_medfm.sample_data import Sample
     from napari_medfm.session import Session
 
-DEFAULT_SAMPLE = "ophthalmology"
+DEFAULT_SAMPLE = "pathology"
 
 
 @dataclass

@@ -167,7 +167,7 @@ def test_the_whole_tour(shell, tmp_path, monkeypatch):
     for name in (
         *("image.png", "similarity.tif", "mask.png", "mask.png.provenance.json"),
         *("prediction.png", "prediction.png.provenance.json", "contact-sheet.png"),
-        *("ophthalmology.head.safetensors", "script.py", "summary.json"),
+        *("pathology.head.safetensors", "script.py", "summary.json"),
     ):
         assert (folder / name).stat().st_size > 0, name
     summary = json.loads((folder / "summary.json").read_text())
@@ -182,7 +182,7 @@ def test_the_tours_script_does_it_again(shell, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shell("demo", "--headless", "--out", "tour")
     folder = tmp_path / "tour"
-    made = ["mask.png", "prediction.png", "ophthalmology.head.safetensors"]
+    made = ["mask.png", "prediction.png", "pathology.head.safetensors"]
     before = {name: (folder / name).read_bytes() for name in made}
     for name in made:
         (folder / name).unlink()
