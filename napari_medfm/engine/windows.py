@@ -17,6 +17,9 @@ whole at 1022, no shift            4     0.57      0.51         0.90
 whole at 728, 4 shifts             7     0.63      0.54         0.89
 2 x 2 windows at 1022, shifts     16     0.67      0.56         0.90
 =============================  =====  =======  ========  ===========
+
+The plan made here reduces such a picture to 910 pixels, so that the 2 x 2 windows
+overlap: the same cost, vessels 0.67, the other two not measured.
 """
 
 from __future__ import annotations
