@@ -101,11 +101,13 @@ def _example(
     pixels: NDArray[np.int32],
     features: PlaneFeatures,
 ) -> Example:
-    rng = np.random.default_rng([annotation.id, plane])
+    seed = [annotation.id, plane]
     grid = features.grid
     near = grid.nearest(pixels)
-    tokens, counts = np.unique(near @ [grid.cols, 1], return_counts=True)
-    chosen = _chosen(rng, len(tokens))
+    tokens, counts = near @ (grid.cols, 1), np.ones(1)
+    if len(pixels) > 1:
+        tokens, counts = np.unique(tokens, return_counts=True)
+    chosen = _chosen(seed, len(tokens))
     counts = counts[chosen].astype(np.float64)
     return Example(
         annotation=annotation.id,
@@ -114,16 +116,17 @@ def _example(
         plane=plane,
         value=annotation.value,
         gesture=annotation.kind,
-        pixels=pixels[_chosen(rng, len(pixels))],
+        pixels=pixels[_chosen(seed, len(pixels))],
         token_index=tokens[chosen].astype(np.intp),
         token_weight=counts / counts.mean(),
         features=features,
     )
 
 
-def _chosen(rng: np.random.Generator, count: int) -> NDArray[np.intp]:
+def _chosen(seed: list[int], count: int) -> NDArray[np.intp]:
     if count <= _MOST_ROWS:
         return np.arange(count)
+    rng = np.random.default_rng(seed)
     return np.sort(rng.choice(count, _MOST_ROWS, replace=False))
 
 
