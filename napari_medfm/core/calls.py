@@ -35,7 +35,10 @@ class Call:
         kept = {
             name: plain(value) for name, value in kwargs.items() if value is not None
         }
-        return cls(verb, tuple(plain(arg) for arg in args), kept)
+        given = list(args)
+        while given and given[-1] is None:
+            given.pop()
+        return cls(verb, tuple(plain(arg) for arg in given), kept)
 
     def as_python(self, session: str = "s") -> str:
         """Return one line of Python that repeats it."""
