@@ -57,6 +57,13 @@ def demo(sample: str = "pathology", show: bool = True) -> napari.viewer.Viewer:
     return view(session, show)
 
 
+def run() -> None:
+    """Show the windows until the last one is closed."""
+    import napari
+
+    napari.run()
+
+
 def _dock(viewer: Any, session: Session | None) -> Any:
     from napari_medfm.widgets.dock import MedfmWidget
 

@@ -108,7 +108,8 @@ def _window(args: Namespace) -> int:
             f"The window cannot open: {error}. Install napari with a Qt binding: "
             'pip install "napari-medfm[pyqt6]"'
         ) from error
-    app.demo(args.sample)
+    app.demo(*([args.sample] if args.sample else []))
+    app.run()
     return 0
 
 
