@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from napari_medfm.engine.torchload import import_torch
 
 if TYPE_CHECKING:
     import napari
@@ -24,9 +25,8 @@ def view(session: Session | None = None, show: bool = True) -> napari.viewer.Vie
     show
         Whether to show the window at once.
     """
-    # Before the window: its graphics driver and torch load the same libraries, and
-    # torch must come first where the graphics are drawn in software.
-    import_module("torch")
+    # Before the window, so that the first click need not wait for it.
+    import_torch()
     import napari
 
     viewer = napari.Viewer(title="napari-medfm", show=show)

@@ -15,6 +15,7 @@ from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.core.specs import EncoderSpec
 from napari_medfm.encoders._layouts import timm_names
 from napari_medfm.encoders._onnx import onnx_tensors
+from napari_medfm.engine.torchload import import_torch
 from napari_medfm.engine.weights import read_tensors
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class TimmViT:
         return TimmEncoder(spec, weights_hash, model.eval().to(where), where)
 
     def _build(self) -> Any:
+        import_torch()
         import timm
 
         options = {"num_classes": 0, "dynamic_img_size": True, **self.options}

