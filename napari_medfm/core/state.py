@@ -13,9 +13,8 @@ from napari_medfm.core.labels import Annotation, LabelClass, Prompt
 from napari_medfm.core.results import Mask
 
 
-def _nothing() -> Any:
-    """Return a field that begins as an empty frozen dict."""
-    return field(default_factory=lambda: MappingProxyType({}))
+def _empty() -> MappingProxyType[Any, Any]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +50,9 @@ class Labelling:
     classes: tuple[LabelClass, ...]
     annotations: tuple[Annotation, ...] = ()
     next_id: int = 1
-    prompts: MappingProxyType[tuple[str, int], Prompt] = _nothing()
-    masks: MappingProxyType[tuple[str, int], Mask] = _nothing()
-    thresholds: MappingProxyType[tuple[str, int], float] = _nothing()
+    prompts: MappingProxyType[tuple[str, int], Prompt] = field(default_factory=_empty)
+    masks: MappingProxyType[tuple[str, int], Mask] = field(default_factory=_empty)
+    thresholds: MappingProxyType[tuple[str, int], float] = field(default_factory=_empty)
     accepted: tuple[Accepted, ...] = ()
     head: Any = None
 
