@@ -20,7 +20,7 @@ from napari_medfm.engine.proposals import (
     Candidate,
     Hint,
     candidates_in,
-    squares_around,
+    starts_at,
 )
 
 _CROPS = 3
@@ -56,26 +56,16 @@ def clicked(
         looked.add(box)
         yield Progress(step, _CROPS, "looking closely" if step else "looking")
         crop = cache.get(rgb, plane_key, box, segmenter)
-        found += proposed(crop, prompt, segmenter, shape, guide)
+        hint = hint_on(crop, prompt, shape, guide)
+        picture = resized(rgb[box.slices], crop.shape)
+        starts = starts_at(picture, hint.positives)
+        found += candidates_in(crop, starts, hint, segmenter)
         turn = _next(found, crop, factor, shape)
         if turn is None:
             break
         factor = turn
         side *= factor
     return sorted(found, key=lambda candidate: -candidate.merit)
-
-
-def proposed(
-    crop: Crop,
-    prompt: Prompt,
-    segmenter: Segmenter,
-    plane_shape: tuple[int, int],
-    guide: NDArray[np.float32] | None = None,
-) -> list[Candidate]:
-    """Candidates for the clicks seen through one crop."""
-    hint = hint_on(crop, prompt, plane_shape, guide)
-    starts = squares_around(hint.positives, crop.shape)
-    return candidates_in(crop, starts, hint, segmenter)
 
 
 def hint_on(

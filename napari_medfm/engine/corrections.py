@@ -17,7 +17,7 @@ from napari_medfm.engine.proposals import (
     Hint,
     candidates_in,
     grown,
-    squares_around,
+    starts_at,
     under,
 )
 from napari_medfm.engine.stability import iou
@@ -51,11 +51,11 @@ def corrected(
     if prompt.mask is not None:
         part = prompt.mask[crop.box.slices].astype(np.float32)[..., None]
         mask = resized(part, crop.shape)[..., 0] > 0.5
+    picture = resized(rgb[crop.box.slices], crop.shape)
     missed = ups[~under(mask, ups)]
     if len(missed):
-        mask = _with(mask, missed, Hint(ups, downs), (crop, segmenter))
+        mask = _with(mask, missed, (picture, Hint(ups, downs)), (crop, segmenter))
     if under(mask, downs).any():
-        picture = resized(rgb[crop.box.slices], crop.shape)
         mask = split_at(mask, picture, ups, downs)
     return replace(first, mask=_one_piece(mask, ups))
 
@@ -63,11 +63,12 @@ def corrected(
 def _with(
     mask: NDArray[np.bool_],
     missed: NDArray[np.float64],
-    hint: Hint,
+    seen: tuple[NDArray[np.float32], Hint],
     model: tuple[Crop, Segmenter],
 ) -> NDArray[np.bool_]:
     """Add what lies under the clicks: one wider object, or a piece for each click."""
     crop, segmenter = model
+    picture, hint = seen
     own = Box.around(mask)
     if own is not None:
         corners = np.array([own[:2], own[2:], *missed, *(missed + 1)])
@@ -84,7 +85,7 @@ def _with(
             return max(fitting, key=lambda candidate: candidate.merit).mask
     for click in missed:
         there = Hint(click[None], hint.negatives)
-        starts = squares_around(there.positives, crop.shape)
+        starts = starts_at(picture, there.positives)
         found = candidates_in(crop, starts, there, segmenter)
         if found:
             mask = mask | max(found, key=lambda candidate: candidate.merit).mask
