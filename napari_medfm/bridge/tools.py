@@ -149,4 +149,5 @@ class ToolBelt:
             path.append(event.position)
             self.hand.stroke_moves(path)
             yield
+        path.append(event.position)
         self.hand.stroke_done(path)

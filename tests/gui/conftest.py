@@ -51,8 +51,10 @@ class Window:
         for before, after in zip(points, points[1:]):
             for share in (0.25, 0.5, 0.75, 1):
                 at = before + (after - before) * share
+                self.qtbot.wait(15)  # vispy drops moves that follow within 10 ms
                 self.move(at)
         self.qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, pos=points[-1])
+        self.qtbot.wait(50)
 
     def move(self, at):
         """Move with the left button held, which `qtbot.mouseMove` cannot."""
