@@ -5,7 +5,8 @@ click; each answer's own bounding box is asked again until it stays. The best of
 answers wins: by the model's predicted quality, by stability, by how many other starts
 led to it, by how near to its middle the click is, by agreement with a guide, and never
 against the user's clicks. The weights were chosen on clicked nuclei, optic discs and
-lungs, where quality and stability alone reach IoU 0.48 on nuclei, and this 0.64.
+lungs: quality and stability alone reach IoU 0.38-0.48 on nuclei in one crop, all
+together 0.58-0.62, and 0.94 on discs either way.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ ROUNDS = 3
 ROOM = 0.05
 _SETTLED = 0.85
 _ALIKE = 0.7
-_SUPPORT = 0.4
+_QUALITY = 3.0
+_SUPPORT = 0.7
+_DISOBEYED = 3.0
 _ASIDE = 1.0
 
 
@@ -198,14 +201,14 @@ def _judged(
     middle = hint.positives.mean(0) - own.centre
     aside = np.hypot(*middle) / np.hypot(own.height, own.width)
     merit = (
-        score
+        _QUALITY * score
         + 0.5 * firm
-        + 0.5 * agreement
+        + agreement
         - _ASIDE * aside
         - 0.2 * reach
-        - 0.2 * cut
-        - 1.0 * np.count_nonzero(~hits)
-        - 1.0 * np.count_nonzero(misses)
+        - 0.1 * cut
+        - _DISOBEYED * np.count_nonzero(~hits)
+        - _DISOBEYED * np.count_nonzero(misses)
     )
     return Candidate(crop, mask, logits, score, firm, cut, reach, float(merit))
 
