@@ -24,6 +24,7 @@ from napari_medfm.engine.proposals import (
 )
 
 _CROPS = 3
+_SHOWN = 0.7
 _LARGE, _SMALL = 0.5, 0.12
 
 
@@ -36,7 +37,7 @@ def clicked(
 ) -> Steps[list[Candidate]]:
     """Return candidates for the clicked object, best first.
 
-    The first crop is half the plane, within one and two of the model's inputs. A wider
+    The first crop is most of the plane, within one and two of the model's inputs. A wider
     one follows if the best answer is cut or fills half of it, a closer one if the
     answer is small in it; three at most.
     """
@@ -44,7 +45,7 @@ def clicked(
     shape = (rgb.shape[0], rgb.shape[1])
     size = segmenter.spec.input_size
     extent = prompt_extent(prompt)
-    side = float(np.clip(min(shape) / 2, size, 2 * size))
+    side = float(np.clip(_SHOWN * min(shape), size, 2 * size))
     side = max(side, 2 * extent.height, 2 * extent.width)
     found: list[Candidate] = []
     looked: set[Box] = set()
