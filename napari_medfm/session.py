@@ -301,6 +301,7 @@ class Session:
                 self.labelling, source, class_name, points, mask, plane
             )
         )
+        plane = getattr(mask, "plane", None) if plane is None else plane
         self._record(
             "annotate", image, class_name, points=points, mask=mask, plane=plane
         )
@@ -391,6 +392,7 @@ class Session:
         source = self.workspace.image(image)
         item = accepted_region(self.labelling, source, what, class_name, plane, origin)
         self.workspace.change(edit.with_accepted(self.labelling, item))
+        plane = getattr(what, "plane", None) if plane is None else plane
         self._record("accept", image, what, class_name, plane=plane, origin=origin)
 
     def mask(self, image: str, plane: int | None = None) -> Mask | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.geometry import Grid
+from napari_medfm.core.labels import LabelClass
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +77,10 @@ class Prediction:
         float (shape), 0 sure ... 1 unsure.
     values
         Class value of each row of ``probabilities``.
+    classes
+        The head's classes, in the same order.
+    planes
+        Planes of a volume that were predicted; None if all were.
     """
 
     labels: NDArray[np.unsignedinteger[Any]]
@@ -84,3 +89,5 @@ class Prediction:
     values: tuple[int, ...]
     image: str
     provenance: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[LabelClass, ...] = ()
+    planes: tuple[int, ...] | None = None

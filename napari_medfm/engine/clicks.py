@@ -37,8 +37,8 @@ def clicked(
 ) -> Steps[list[Candidate]]:
     """Return candidates for the clicked object, best first.
 
-    The first crop is most of the plane, within one and two of the model's inputs. A wider
-    one follows if the best answer is cut or fills half of it, a closer one if the
+    The first crop is most of the plane, within one and two of the model's inputs. A
+    wider one follows if the best answer is cut or fills half of it, a closer one if the
     answer is small in it; three at most.
     """
     segmenter, cache = model

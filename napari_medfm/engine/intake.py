@@ -67,7 +67,7 @@ def image_of(  # noqa: PLR0913  one keyword per fact about an image
         spacing=resolved,
         affine=matrix,
         window=((0.0, 1.0),),
-        group=group or name,
+        group=name if group is None else str(group),
         levels=tuple(levels),
         source=source,
         metadata=MappingProxyType(dict(metadata or {})),
@@ -76,7 +76,7 @@ def image_of(  # noqa: PLR0913  one keyword per fact about an image
 
 
 def _as_pixels(data: Any, name: str) -> Any:
-    if not hasattr(data, "shape") or not hasattr(data, "dtype"):
+    if not isinstance(getattr(data, "dtype", None), np.dtype):
         data = np.asarray(data)
     if data.dtype.kind == "c":
         raise BadInput(f"{name!r} is complex: give its magnitude, numpy.abs(image)")

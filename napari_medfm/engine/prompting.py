@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import Prompt
@@ -88,6 +89,11 @@ def answer(
         found = asked(crop, prompt, segmenter)
     else:
         found = yield from clicked(rgb, plane_key, prompt, (segmenter, cache), guide)
+    if not found:
+        raise BadInput(
+            "Nothing was found there: drag a box around the object instead, or click "
+            "nearer to its middle"
+        )
     best = found[0]
     if "points" not in segmenter.spec.prompts or prompt.mask is not None:
         best = corrected(best, rgb, prompt, segmenter)

@@ -12,7 +12,7 @@ from napari_medfm.core.image import Image
 from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.runs import Runs
 from napari_medfm.core.state import Accepted, Labelling
-from napari_medfm.verbs.labelling import class_of
+from napari_medfm.verbs.labelling import class_of, label_map
 
 
 def accepted_region(
@@ -37,10 +37,9 @@ def accepted_region(
             raise BadInput("There is no mask in hand here: segment something first")
     provenance = dict(getattr(what, "provenance", {}))
     if isinstance(what, Prediction):
-        source = what.labels if plane is None else what.labels[image.plane_index(plane)]
-        shape_plane = plane if image.ndim == 3 else None
+        on_plane, values = _predicted(labelling, image, what, plane)
         return Accepted(
-            image.name, shape_plane, source, False, origin or "prediction", provenance
+            image.name, on_plane, values, False, origin or "prediction", provenance
         )
     if isinstance(what, Mask):
         plane = what.plane if plane is None else plane
@@ -55,6 +54,34 @@ def accepted_region(
         )
     values = _class_values(labelling, array)
     return Accepted(image.name, on_plane, values, False, origin or "edited", provenance)
+
+
+def _predicted(
+    labelling: Labelling, image: Image, what: Prediction, plane: int | None
+) -> tuple[int | None, NDArray[Any]]:
+    """Return a prediction's labels; planes that were not predicted stay as they are."""
+    if what.image != image.name or what.labels.shape != image.shape:
+        raise BadInput(
+            f"This is a prediction of {what.image!r}, not of {image.name!r}: predict "
+            "that image first"
+        )
+    here = {(c.name, c.value) for c in labelling.classes}
+    strange = [c.name for c in what.classes if (c.name, c.value) not in here]
+    if strange:
+        raise BadInput(
+            f"The head's classes {', '.join(strange)} are not this session's: take the "
+            "head with use_head first"
+        )
+    if image.ndim == 2:
+        return None, what.labels
+    if plane is not None:
+        return image.plane_index(plane), what.labels[image.plane_index(plane)]
+    if what.planes is None:
+        return None, what.labels
+    values = label_map(labelling, image).astype(_dtype(labelling))
+    for index in what.planes:
+        values[index] = what.labels[index]
+    return None, values
 
 
 def _plane_of(image: Image, shape: tuple[int, ...], plane: int | None) -> int | None:

@@ -160,4 +160,6 @@ def _predict(
             "biases": {str(value): bias for value, bias in biases.items()},
             "planes": list(planes) if len(planes) < image.n_planes else "all",
         },
+        classes=model.classes,
+        planes=tuple(planes) if len(planes) < image.n_planes else None,
     )

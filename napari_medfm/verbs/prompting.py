@@ -90,6 +90,8 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
             alternatives=result.alternatives,
             logits=result.logits,
         )
+        if ws.images.get(image) is not source:
+            return made
         here = (image, index)
         old = ws.labelling
         ws.change(

@@ -58,23 +58,17 @@ def test_multiscale_gives_the_finest_level_and_the_rest(viewer, session):
 
 
 def test_channels_become_layers_that_are_images_each(viewer, session):
-    layers = viewer.add_image(np.random.default_rng(0).random((2, 20, 30)), channel_axis=0)
+    layers = viewer.add_image(
+        np.random.default_rng(0).random((2, 20, 30)), channel_axis=0
+    )
     binding = Binding(viewer, session)
     assert len({binding.bind(layer) for layer in layers}) == 2
 
 
-@pytest.mark.filterwarnings("ignore:Casting complex values")
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (np.zeros((2, 3, 4, 5)), "Split Stack"),
-        (np.ones((4, 5), np.complex64), "magnitude"),
-    ],
-)
-def test_what_cannot_be_used_says_the_way_out(viewer, session, data, words):
-    layer = ImageLayer(data, rgb=False)
-    assert words in problem_with(layer)
-    with pytest.raises(BadInput, match=words):
+def test_what_cannot_be_used_says_the_way_out(viewer, session):
+    layer = ImageLayer(np.zeros((2, 3, 4, 5)), rgb=False)
+    assert "Split Stack" in problem_with(layer)
+    with pytest.raises(BadInput, match="Split Stack"):
         Binding(viewer, session).bind(layer)
     assert not session.images
 
@@ -166,10 +160,13 @@ def test_the_session_gets_the_whole_transform(viewer, session):
 
 def test_what_a_reader_noted_holds_until_the_layer_is_moved():
     affine = np.array([[0, 2.0, 7], [-2, 0, 3], [0, 0, 1]])
-    noted = {"spacing": (2, 2), "affine": affine, "path": "ct.nii", "metadata": {"a": 1}}
-    layer = ImageLayer(
-        np.zeros((8, 9)), scale=(2, 2), metadata={"napari_medfm": noted}
-    )
+    noted = {
+        "spacing": (2, 2),
+        "affine": affine,
+        "path": "ct.nii",
+        "metadata": {"a": 1},
+    }
+    layer = ImageLayer(np.zeros((8, 9)), scale=(2, 2), metadata={"napari_medfm": noted})
     facts = facts_of(layer)
     assert np.array_equal(facts["affine"], affine)
     assert facts["source"].name == "ct.nii"

@@ -142,7 +142,9 @@ def test_teaching_predicts_and_improves(desk, disc):
     teach(desk, disc[1])
     found = shown(desk, "prediction").data
     assert dice(found == 1, disc[1]) > 0.8
-    assert desk.session.head.recipe in desk.live.verdict or "Recipe" in desk.live.verdict
+    assert (
+        desk.session.head.recipe in desk.live.verdict or "Recipe" in desk.live.verdict
+    )
     area = (found == 1).sum()
     desk.live.set_threshold("lesion", 0.9)
     assert (shown(desk, "prediction").data == 1).sum() < area
@@ -311,7 +313,10 @@ def test_scrolling_shows_each_plane_its_own(deep, ball):
 
 def teach_on(desk, truth, plane):
     desk.add_class("lesion")
-    for value, places in ((1, np.argwhere(truth[plane])), (0, np.argwhere(~truth[plane]))):
+    for value, places in (
+        (1, np.argwhere(truth[plane])),
+        (0, np.argwhere(~truth[plane])),
+    ):
         desk.choose_class(value)
         for place in places[:: len(places) // 4][:4]:
             desk.click("examples", world(desk, plane, *place), negative=False)
@@ -398,3 +403,25 @@ def test_a_user_layer_of_the_same_name_is_left_alone(desk):
     desk.prompt.accept()
     assert not mine.data.any()
     assert mine in desk.viewer.layers
+
+
+def test_clearing_the_viewer_leaves_the_session_whole(desk):
+    desk.click("similar", world(desk, 70, 110), negative=False)
+    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.viewer.layers.clear()
+    assert desk.image is None
+    assert next_step(desk)[0] == "Models"
+    assert desk.session.mask("ct") is not None
+
+
+def test_hidden_similarity_is_not_made_anew_for_each_plane(deep):
+    deep.tools.arm("similar")
+    deep.click("similar", world(deep, 6, 50, 60), negative=False)
+    deep.tools.arm("box")
+    calls = len(deep.session.history)
+    deep.viewer.dims.set_point(0, 40)
+    deep.runner.rest()
+    assert len(deep.session.history) == calls
+    deep.tools.arm("similar")
+    assert deep.similar.map is not None
+    assert shown(deep, "similarity").visible

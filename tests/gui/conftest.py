@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
@@ -48,7 +49,7 @@ class Window:
         points = [self.point(*index) for index in path]
         self.qtbot.mouseMove(native, points[0])
         self.qtbot.mousePress(native, Qt.MouseButton.LeftButton, pos=points[0])
-        for before, after in zip(points, points[1:]):
+        for before, after in itertools.pairwise(points):
             for share in (0.25, 0.5, 0.75, 1):
                 at = before + (after - before) * share
                 self.qtbot.wait(15)  # vispy drops moves that follow within 10 ms

@@ -335,3 +335,51 @@ def test_removing_an_image_keeps_the_rest(session, disc):
     session.remove_image("x")
     assert list(session.images) == ["y"]
     assert session.annotations == ()
+
+
+def test_accepting_one_predicted_plane_keeps_the_others(session, ball):
+    image, truth = ball
+    session.add_image(image, name="ct")
+    session.add_class("ball")
+    session.accept("ct", truth, "ball")
+    session.annotate("ct", "ball", points=[(6, 50, 60)])
+    session.annotate("ct", "background", points=[(6, 5, 5)])
+    session.fit("ridge")
+    prediction = session.predict("ct", planes=[6])
+    session.accept("ct", prediction)
+    labels = session.labels("ct")
+    np.testing.assert_array_equal(labels[6], prediction.labels[6])
+    np.testing.assert_array_equal(labels[5], truth[5])
+
+
+def test_predictions_of_other_images_or_heads_are_refused(session, disc, tmp_path):
+    labelled(session, disc)
+    session.fit("ridge")
+    prediction = session.predict("x")
+    session.export_head(tmp_path / "h.head.safetensors")
+    session.add_image(disc[0], name="y")
+    with pytest.raises(BadInput, match="prediction of 'x'"):
+        session.accept("y", prediction)
+    other = Session(
+        session.workspace.encoder.get(), session.workspace.segmenter.get(), tmp_path
+    )
+    other.add_image(disc[0], name="x")
+    other.add_class("something else")
+    foreign = other.predict("x", head=tmp_path / "h.head.safetensors")
+    with pytest.raises(BadInput, match="use_head"):
+        other.accept("x", foreign)
+
+
+def test_an_answer_for_an_image_that_left_is_not_kept(session, disc):
+    session.add_image(disc[0], name="x")
+    job = session.segment.start("x", box=(30, 70, 110, 150))
+    session.remove_image("x")
+    job.result(10)
+    session.add_image(disc[0], name="x")
+    assert session.mask("x") is None
+
+
+def test_a_patient_may_be_a_number(session, disc):
+    for name in "ab":
+        session.add_image(disc[0], name=name, group=0)
+    assert {image.group for image in session.images.values()} == {"0"}

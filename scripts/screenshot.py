@@ -1,0 +1,98 @@
+"""Take the pictures of the documentation from the running program.
+
+    python scripts/screenshot.py [--out docs/images]
+
+Needs a screen (``xvfb-run -s "-screen 0 1366x768x24"`` gives one) and the models.
+It opens the sample with the dock, makes the gestures of the tutorial through the same
+desk that mouse and keys use, waits for the answers, and saves the window.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QTimer
+
+from napari_medfm.app import demo
+from napari_medfm.sample_data import load
+from napari_medfm.widgets.dock import MedfmWidget
+
+PATIENCE_MS = 250
+
+
+def gestures(widget: Any, save: Callable[[str], None]) -> Iterator[None]:
+    """Do the tutorial; each ``yield`` waits until nothing is being worked on."""
+    desk, hints = widget.desk, load("pathology").hints
+    for position in hints.positive:
+        desk.similar.click(position, negative=False)
+        yield
+    for position in hints.negative:
+        desk.similar.click(position, negative=True)
+        yield
+    save("similar")
+    widget.open_section("Prompt")
+    desk.tools.arm("box")
+    desk.prompt.box(hints.box)
+    yield
+    save("prompt")
+    desk.prompt.accept("epithelium" if desk.add_class("epithelium") else None)
+    yield
+    desk.add_class("stroma")
+    widget.open_section("Label")
+    desk.tools.arm("examples")
+    for name, points in hints.points.items():
+        desk.choose_class({c.name: c.value for c in desk.classes}[name])
+        for position in points:
+            desk.marking.click(position)
+            yield
+    yield
+    save("window")
+    widget.open_section("Export")
+    desk.tools.disarm()
+    yield
+    save("export")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/images"))
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    import napari
+
+    viewer = demo("pathology")
+    window = viewer.window._qt_window  # noqa: SLF001  the window itself is the subject
+    window.resize(1366, 768)
+    widget = window.findChild(MedfmWidget)
+
+    def save(name: str) -> None:
+        window.grab().save(str(out / f"{name}.png"))
+        print(out / f"{name}.png")
+
+    steps = gestures(widget, save)
+    quiet = [0]
+
+    def working() -> bool:
+        return widget.runner.current is not None or widget.runner.resting
+
+    def turn() -> None:
+        quiet[0] = 0 if working() else quiet[0] + 1
+        if quiet[0] < 4:
+            return
+        quiet[0] = 0
+        if next(steps, "end") == "end":
+            clock.stop()
+            viewer.close()
+
+    clock = QTimer()
+    clock.setInterval(PATIENCE_MS)
+    clock.timeout.connect(turn)
+    QTimer.singleShot(2000, clock.start)
+    napari.run()
+
+
+if __name__ == "__main__":
+    main()
