@@ -51,7 +51,8 @@ class Offer:
         if self.spec is None:
             return "A model of your own program."
         use = "" if self.spec.commercial else "; not for commercial use"
-        return f"{self.spec.intended_use} Licence: {self.spec.licence}{use}."
+        purpose = self.spec.intended_use.rstrip(". ")
+        return f"{purpose}. Licence: {self.spec.licence}{use}."
 
 
 def offers(kind: Kind, session: Session) -> list[Offer]:

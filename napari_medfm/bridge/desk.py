@@ -92,9 +92,14 @@ class Desk:
     def _armed(self) -> None:
         """A tool was taken up or put down: show what it is about."""
         if self.tools.armed is not None:
-            self.similar.set_visible(self.tools.armed == "similar")
+            if self.tools.armed == "similar":
+                self.similar.taken_up()
+            else:
+                self.similar.set_visible(False)
             if self.tools.armed in {"examples", "brush"}:
                 self.live.set_visible(True)
+            elif self.tools.armed in {"box", "points"}:
+                self.live.set_visible(False)
         self.changed.emit()
 
     # Words

@@ -25,8 +25,6 @@ def problem_with(layer: Layer) -> str | None:
     data = layer.data[0] if layer.multiscale else layer.data
     if 0 in data.shape:
         return f"{layer.name!r} is empty: its shape is {tuple(data.shape)}"
-    if data.dtype.kind == "c":
-        return f"{layer.name!r} is complex: show its magnitude instead"
     return None
 
 

@@ -51,6 +51,12 @@ class LabelsView:
             opacity=0.6,
         )
 
+    def outline(self, outlined: bool) -> None:
+        """Show only the edges of the labels, so that a prediction is seen inside."""
+        layer = self._desk.mirror.layer(self._desk.image or "", "labels")
+        if layer is not None and bool(layer.contour) != outlined:
+            layer.contour = 2 if outlined else 0
+
     def already_shows(self, image: str) -> None:
         """Note that the layer shows all that the session has: the user painted it."""
         items = tuple(

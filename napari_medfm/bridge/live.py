@@ -226,6 +226,7 @@ class Live:
         layer = self._desk.mirror.layer(self._desk.image or "", "prediction")
         if layer is not None:
             layer.visible = visible
+            self._desk.labels.outline(visible)
 
     def render(self) -> None:
         """Show the prediction of the plane on screen."""
@@ -243,6 +244,8 @@ class Live:
             opacity=0.5,
             editable=False,
         )
+        layer = desk.mirror.layer(here[0], "prediction")
+        desk.labels.outline(layer is not None and layer.visible)
 
     def threshold(self, class_name: str) -> float:
         """Return from which probability on a class counts on the image in hand."""

@@ -1,4 +1,4 @@
-"""Clicks as points: green discs for what is meant, red crosses for what is not."""
+"""Clicks as points: green discs for what is meant, red squares for what is not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def show_clicks(
         desk.mirror.hide(desk.image, role)
         return
     colours = [looks.POSITIVE] * len(at) + [looks.NEGATIVE] * len(against)
-    symbols = ["disc"] * len(at) + ["x"] * len(against)
+    symbols = ["disc"] * len(at) + ["square"] * len(against)
     show_points(desk, role, [*at, *against], colours, symbols)
 
 
@@ -36,7 +36,7 @@ def show_points(
     colours: Sequence[str],
     symbols: Sequence[str],
 ) -> None:
-    """Show points in their colours, at a size that stays the same when zoomed."""
+    """Show points in their colours, at a size that does not grow when zoomed in."""
     source = desk.source
     if source is None or desk.image is None:
         return
@@ -49,7 +49,8 @@ def show_points(
         symbol=list(symbols),
         border_color="white",
         border_width=0.12,
-        size=max(source.plane_shape) / 25,
-        canvas_size_limits=(9, 13),
+        size=max(source.plane_shape) / 40,
+        # No lower limit: napari keeps an unseen point of no size in an empty layer.
+        canvas_size_limits=(0, 13),
         opacity=1.0,
     )

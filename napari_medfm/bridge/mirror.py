@@ -147,12 +147,18 @@ class Mirror:
             self._layers[key].visible = False
 
     def _remove(self, image: str, role: Role) -> None:
-        self._blank.discard((image, role))
-        layer = self._layers.pop((image, role), None)
-        self._planes.pop((image, role), None)
-        if layer is not None and layer in self._viewer.layers:
+        key = (image, role)
+        layer = self._layers[key]
+        # Known as ours until it is gone, so that nobody takes it for an image.
+        if layer in self._viewer.layers:
             with self._same_selection():
                 self._viewer.layers.remove(layer)
+        self._drop(key)
+
+    def _drop(self, key: tuple[str, Role]) -> None:
+        self._layers.pop(key, None)
+        self._planes.pop(key, None)
+        self._blank.discard(key)
 
     def forget(self, image: str) -> None:
         """Take all layers of an image away."""
@@ -176,9 +182,7 @@ class Mirror:
     def _forget(self, event: Any) -> None:
         key = self.role_of(event.value)
         if key is not None:
-            del self._layers[key]
-            self._blank.discard(key)
-            self._planes.pop(key, None)
+            self._drop(key)
 
     def _place(self, anchor: Layer, role: Role) -> int:
         """Return the index above the image and above the roles that lie lower."""

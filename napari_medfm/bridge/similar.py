@@ -73,7 +73,7 @@ class Similar:
         if self.map is None:
             return None
         chosen = self.wish.threshold
-        return _valley(self.map) if chosen is None else chosen
+        return sum(looks.stretched(self.map)) / 2 if chosen is None else chosen
 
     def click(self, position: Position, negative: bool) -> None:
         """Ask with one more place."""
@@ -118,8 +118,16 @@ class Similar:
         """Another plane is on screen: its map follows after a rest."""
         if self._desk.image is None or not self.wish.at:
             return
-        self._desk.mirror.hide(self._desk.image, "preview")
-        self._desk.runner.later(0.2, "similarity plane", self._request)
+        layer = self._desk.mirror.layer(self._desk.image, "similarity")
+        if layer is not None and layer.visible:
+            self._desk.mirror.hide(self._desk.image, "preview")
+            self._desk.runner.later(0.2, "similarity plane", self._request)
+
+    def taken_up(self) -> None:
+        """The tool is in hand again: show map and clicks, of this plane."""
+        self.set_visible(True)
+        if self.wish.at and self.map is None:
+            self._request()
 
     def _request(self) -> None:
         desk, wish, here = self._desk, self.wish, self._desk.here
@@ -193,7 +201,7 @@ class Similar:
             chosen.astype(np.uint8),
             desk.binding.plane(desk.image),
             colormap=looks.single(looks.PREVIEW),
-            contour=1,
+            contour=1 if max(chosen.shape) < 400 else 2,
             opacity=1.0,
             editable=False,
         )
@@ -226,16 +234,3 @@ class Similar:
             layer = self._desk.mirror.layer(self._desk.image or "", role)
             if layer is not None:
                 layer.visible = visible
-
-
-def _valley(values: NDArray[np.float32]) -> float:
-    """Return Otsu's threshold: the one that parts the values best into two groups."""
-    counts, edges = np.histogram(values[np.isfinite(values)], bins=128)
-    middles = (edges[1:] + edges[:-1]) / 2
-    below = np.cumsum(counts)[:-1]
-    above = counts.sum() - below
-    sums = np.cumsum(counts * middles)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = sums[:-1] / below - (sums[-1] - sums[:-1]) / above
-        between = np.nan_to_num(below * above * gap**2)
-    return float(edges[int(between.argmax()) + 1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_medfm.bridge.desk import Desk
@@ -25,7 +25,7 @@ from napari_medfm.widgets.status import Status
 if TYPE_CHECKING:
     import napari
 
-_WIDTH = 340
+_WIDTH = 360
 
 
 class MedfmWidget(QWidget):
@@ -85,6 +85,7 @@ class MedfmWidget(QWidget):
         inside.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(way)
         layout = QVBoxLayout(self)

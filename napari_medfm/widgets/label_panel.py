@@ -69,7 +69,8 @@ class LabelPanel(QWidget):
             self._size,
             self._verdict,
             self._threshold,
-            row(self._accept, self._all),
+            self._accept,
+            self._all,
         ):
             layout.addWidget(part)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -41,7 +41,15 @@ class Hint(QLabel):
         super().resizeEvent(event)
         self._fit()
 
+    @override
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Keep the height the text needs in the theme's font."""
+        super().showEvent(event)
+        self._fit()
+
     def _fit(self) -> None:
+        # Qt counts the least height into the height for a width: forget it first.
+        self.setMinimumHeight(0)
         self.setFixedHeight(max(self.heightForWidth(self.width()), 0))
 
 

@@ -71,9 +71,9 @@ class SimilarPanel(QWidget):
         if ready:
             name = desk.chosen_class.name if desk.classes[1:] else "object"
             self._hint.setText(
-                f"{len(similar.wish.at)} place(s) meant, "
-                f"{len(similar.wish.against)} not. Move the outline, then make "
-                f"labels of class {name!r}."
+                f"Places meant: {len(similar.wish.at)}, not meant: "
+                f"{len(similar.wish.against)}. Move the outline, then make labels "
+                f"of {name}."
             )
         else:
             self._hint.setText(

@@ -425,3 +425,11 @@ def test_hidden_similarity_is_not_made_anew_for_each_plane(deep):
     deep.tools.arm("similar")
     assert deep.similar.map is not None
     assert shown(deep, "similarity").visible
+
+
+def test_an_answer_never_becomes_an_image(desk):
+    desk.click("similar", world(desk, 70, 110), negative=False)
+    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.viewer.layers.remove(desk.binding.layer("ct"))
+    assert desk.image is None
+    assert list(desk.session.images) == ["ct"]
