@@ -63,19 +63,6 @@ class Crop:
             for box in boxes
         ]
 
-    def to_plane(self, boxes: list[Box]) -> list[Box]:
-        """Boxes of the crop in the plane's pixels."""
-        (row, col), (down, right) = self.resize.origin, self.resize.scale
-        return [
-            Box(
-                box.row0 / down + row,
-                box.col0 / right + col,
-                box.row1 / down + row,
-                box.col1 / right + col,
-            )
-            for box in boxes
-        ]
-
     def to_pixels(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring values (rows, cols) of what the segmenter saw to the plane's pixels."""
         shape = int(self.box.height), int(self.box.width)

@@ -52,11 +52,13 @@ def test_neighbouring_prompts_share_a_crop():
 
 
 @given(boxes_on_planes(), st.integers(1, 400), st.integers(1, 400))
-def test_boxes_round_trip(case, rows, cols):
+def test_a_crop_scales_boxes_with_itself(case, rows, cols):
     box, plane = case
-    crop = Crop(Box(0, 0, *plane), (rows, cols), None)
-    (back,) = crop.to_plane(crop.to_crop([box]))
-    np.testing.assert_allclose(back, box, atol=1e-6)
+    crop = Crop(box, (rows, cols), None)
+    (seen,) = crop.to_crop([box])
+    np.testing.assert_allclose(seen, (0, 0, rows, cols), atol=1e-6)
+    (whole,) = crop.to_crop([Box(0, 0, *plane)])
+    np.testing.assert_allclose(whole.height, rows * plane[0] / box.height)
 
 
 def test_shrinking_averages_and_never_grows():
