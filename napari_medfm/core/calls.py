@@ -23,11 +23,15 @@ class Given:
 
 @dataclass(frozen=True)
 class Call:
-    """One verb with its arguments as plain values, masks as `Runs`."""
+    """One verb with its arguments as plain values, masks as `Runs`.
+
+    ``result`` is the variable that later calls name what it returned by, if they can.
+    """
 
     verb: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    result: str | None = None
 
     @classmethod
     def of(cls, verb: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -67,9 +71,4 @@ def plain(value: Any) -> Any:
         return plain(value.data)
     if hasattr(value, "spec"):
         return str(value.spec.name)
-    name = type(value).__name__
-    return Given(getattr(value, "as_code", _RESULTS.get(name, name.lower())))
-
-
-# The variables in which a script keeps what a verb returned.
-_RESULTS = {"Prediction": "prediction", "TrainedModel": "head"}
+    return Given(getattr(value, "as_code", None) or type(value).__name__.lower())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,3 +92,9 @@ class Prediction:
     provenance: dict[str, Any] = field(default_factory=dict)
     classes: tuple[LabelClass, ...] = ()
     planes: tuple[int, ...] | None = None
+    uid: int = field(default_factory=itertools.count(1).__next__)
+
+    @property
+    def as_code(self) -> str:
+        """The variable that a script keeps it in."""
+        return f"prediction_{self.uid}"

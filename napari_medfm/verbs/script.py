@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from napari_medfm.core.calls import Call, Given
 
-_KEPT_AS = {"fit": "head", "predict": "prediction"}
+_REPEATED = {"fit", "predict"}
 _USES_HEAD = {"predict", "suggest", "export_head", "export_masks"}
 
 
@@ -28,8 +28,8 @@ def script_of(history: Sequence[Call], models: tuple[str, str]) -> str:
     encoder, segmenter = models
     lines.append(f"s = Session(encoder={encoder!r}, segmenter={segmenter!r})")
     for call in _needed(history):
-        kept = _KEPT_AS.get(call.verb)
-        lines.append((f"{kept} = " if kept else "") + call.as_python())
+        kept = f"{call.result} = " if call.result else ""
+        lines.append(kept + call.as_python())
     return "\n".join(lines) + "\n"
 
 
@@ -37,16 +37,17 @@ def _needed(history: Sequence[Call]) -> list[Call]:
     """Drop a `fit` or `predict` that the next of its kind makes worthless."""
     kept: list[Call] = []
     superseded: set[str] = set()
+    named: set[str] = set()
     for call in reversed(history):
-        if call.verb in superseded:
+        if call.verb in superseded and call.result not in named:
             continue
         kept.append(call)
-        if call.verb in _KEPT_AS:
+        given = (*call.args, *call.kwargs.values())
+        named |= {value.code for value in given if isinstance(value, Given)}
+        if call.verb in _REPEATED:
             superseded.add(call.verb)
-        if call.verb in _USES_HEAD:
+        if call.verb in _USES_HEAD and "head" not in call.kwargs:
             superseded.discard("fit")
-        if Given("prediction") in call.args:
-            superseded.discard("predict")
         if call.verb in ("undo", "redo"):
             superseded.clear()
     return kept[::-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +50,12 @@ class TrainedModel:
     bias: tuple[float, ...]
     smoothing: float = 0.0
     card: dict[str, Any] = field(default_factory=dict)
+    uid: int = field(default_factory=itertools.count(1).__next__)
+
+    @property
+    def as_code(self) -> str:
+        """The variable that a script keeps it in."""
+        return f"head_{self.uid}"
 
     @property
     def values(self) -> tuple[int, ...]:

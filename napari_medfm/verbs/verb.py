@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from napari_medfm.core.calls import Call
@@ -95,7 +96,7 @@ class BoundVerb(Generic[P, T]):
 
         def commit(answer: Any) -> T:
             value = work.commit(answer)
-            history.append(call)
+            history.append(replace(call, result=getattr(value, "as_code", None)))
             return value
 
         return Work(work.title, work.steps, commit)

@@ -383,3 +383,18 @@ def test_a_patient_may_be_a_number(session, disc):
     for name in "ab":
         session.add_image(disc[0], name=name, group=0)
     assert {image.group for image in session.images.values()} == {"0"}
+
+
+def test_a_script_keeps_each_prediction_that_was_accepted(session, disc):
+    labelled(session, disc)
+    session.add_image(disc[0][::-1].copy(), name="y")
+    session.fit("ridge")
+    first, second = session.predict("x"), session.predict("y")
+    session.predict("y")
+    session.accept("x", first)
+    session.accept("y", second)
+    code = session.script()
+    assert f"{first.as_code} = s.predict('x')" in code
+    assert f"s.accept('x', {first.as_code})" in code
+    assert f"s.accept('y', {second.as_code})" in code
+    assert code.count("s.predict(") == 3
