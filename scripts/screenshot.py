@@ -26,6 +26,7 @@ PATIENCE_MS = 250
 def gestures(widget: Any, save: Callable[[str], None]) -> Iterator[None]:
     """Do the tutorial; each ``yield`` waits until nothing is being worked on."""
     desk, hints = widget.desk, load("pathology").hints
+    desk.tools.arm("similar")
     for position in hints.positive:
         desk.similar.click(position, negative=False)
         yield

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Layer
 
-from napari_medfm.bridge.facts import facts_of, layer_arguments, problem_with
+from napari_medfm.bridge.facts import facts_of, layers_of, problem_with
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.session import Session
@@ -60,10 +60,11 @@ class Binding:
     def show_images(self) -> None:
         """Give every image of the session that has no layer one."""
         for name, image in self.session.images.items():
-            if self.layer(name) is None:
-                made = self.viewer.add_image(**layer_arguments(image))
-                for layer in made if isinstance(made, list) else [made]:
+            if name not in self._layers:
+                # Taken before it is added, or it would be met as a new image.
+                for layer in layers_of(image):
                     self._take(layer, name)
+                    self.viewer.layers.append(layer)
 
     def name_of(self, layer: Layer | None) -> str | None:
         """Return the session's name of a layer, None if it is not bound."""

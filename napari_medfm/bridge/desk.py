@@ -56,6 +56,7 @@ class Desk:
         self.image: str | None = None
         self.chosen = 1
         self.message, self.is_problem = "", False
+        self._rendered: tuple[Any, ...] = ()
         self.binding = Binding(viewer, session)
         self.mirror = Mirror(viewer, self._layer_made)
         self.timeline = Timeline(session)
@@ -305,8 +306,20 @@ class Desk:
         if self.session.labelling is not before:
             self.live.returned(before)
 
+    def catch_up(self) -> None:
+        """Show what others did with the session meanwhile, from a console say."""
+        if self._state() != self._rendered and not self.edits.waiting:
+            with self.mirror.same_selection():
+                self.binding.show_images()
+            self.render()
+            self.live.plane_moved()
+
+    def _state(self) -> tuple[Any, ...]:
+        return self.session.labelling, tuple(self.session.images)
+
     def render(self) -> None:
         """Bring the layers in step with the session."""
+        self._rendered = self._state()
         if self.image is not None:
             self.labels.render()
             self.marking.render()

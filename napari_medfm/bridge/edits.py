@@ -26,6 +26,11 @@ class Edits:
         self._desk = desk
         self._pending: tuple[str, Layer, int | None] | None = None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a stroke is still to be taken up."""
+        return self._pending is not None
+
     def watch(self, image: str, layer: Layer) -> None:
         """Listen to the strokes in the labels of an image."""
         layer.events.paint.connect(lambda event: self._painted(image, event.source))

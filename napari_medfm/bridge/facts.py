@@ -97,24 +97,40 @@ def geometry_of(layer: Layer, plane: int | None = None) -> dict[str, Any]:
     }
 
 
-def layer_arguments(image: Image) -> dict[str, Any]:
-    """Return `napari.Viewer.add_image` arguments that show an image of a session."""
-    rgb = image.channel_axis is not None and _is_colour(image)
-    data = [image.data, *image.levels] if image.levels else image.data
-    arguments: dict[str, Any] = {
-        "data": data,
-        "name": image.name,
-        "affine": image.affine,
-        "multiscale": bool(image.levels),
-    }
-    if rgb:
-        arguments["rgb"] = True
-    elif image.channel_axis is not None:
-        arguments["channel_axis"] = image.channel_axis
-    else:
-        arguments["rgb"] = False
-        arguments["contrast_limits"] = _limits(image)
-    return arguments
+def layers_of(image: Image) -> list[ImageLayer]:
+    """Return layers that show an image of a session: one, or one a channel."""
+    if image.channel_axis is None:
+        low, high = _limits(image)
+        return [_layer(image, image.name, contrast_limits=(low, high), rgb=False)]
+    if _is_colour(image):
+        return [_layer(image, image.name, rgb=True)]
+    count = int(image.data.shape[image.channel_axis])
+    return [
+        _layer(
+            image,
+            f"{image.name} channel {channel}",
+            channel=channel,
+            rgb=False,
+            blending="additive",
+            colormap=_CHANNELS[channel % len(_CHANNELS)] if count > 1 else "gray",
+        )
+        for channel in range(count)
+    ]
+
+
+_CHANNELS = ("magenta", "green", "cyan", "yellow", "red", "blue")
+
+
+def _layer(
+    image: Image, name: str, *, channel: int | None = None, **options: Any
+) -> ImageLayer:
+    levels: list[Any] = [image.data, *image.levels]
+    if channel is not None and image.channel_axis is not None:
+        index = (*(slice(None),) * image.channel_axis, channel)
+        levels = [level[index] for level in levels]
+    many = len(levels) > 1
+    data = levels if many else levels[0]
+    return ImageLayer(data, name=name, affine=image.affine, multiscale=many, **options)
 
 
 def _is_colour(image: Image) -> bool:

@@ -109,7 +109,7 @@ class Mirror:
                 setattr(layer, option, style[option])
             self._layers[key] = layer
             self._watch(image, anchor)
-            with self._same_selection():
+            with self.same_selection():
                 self._viewer.layers.insert(self._place(anchor, role), layer)
             layer.metadata["medfm style"] = dict(style)
             if self._on_made is not None:
@@ -151,7 +151,7 @@ class Mirror:
         layer = self._layers[key]
         # Known as ours until it is gone, so that nobody takes it for an image.
         if layer in self._viewer.layers:
-            with self._same_selection():
+            with self.same_selection():
                 self._viewer.layers.remove(layer)
         self._drop(key)
 
@@ -195,7 +195,8 @@ class Mirror:
         return place
 
     @contextmanager
-    def _same_selection(self) -> Iterator[None]:
+    def same_selection(self) -> Iterator[None]:
+        """Keep the layers that are selected while others come and go."""
         selection = self._viewer.layers.selection
         chosen, active = set(selection), selection.active
         yield

@@ -433,3 +433,29 @@ def test_an_answer_never_becomes_an_image(desk):
     desk.viewer.layers.remove(desk.binding.layer("ct"))
     assert desk.image is None
     assert list(desk.session.images) == ["ct"]
+
+
+def test_a_session_brought_along_is_shown_once(disc):
+    session = Session(encoder=ToyEncoder(), segmenter=ToySegmenter())
+    session.add_image(disc[0], name="ct")
+    desk = Desk(ViewerModel(), session, InlineRunner())
+    assert list(session.images) == ["ct"]
+    assert desk.image == "ct"
+    assert len(desk.viewer.layers) == 1
+    desk.viewer.layers.clear()
+    assert desk.image is None
+
+
+def test_the_console_and_the_window_stay_in_step(desk, disc):
+    session = desk.session
+    session.add_class("lesion")
+    session.annotate("ct", "lesion", points=[(70, 110)])
+    session.accept("ct", disc[1], "lesion")
+    session.add_image(disc[0], name="other")
+    desk.catch_up()
+    assert shown(desk, "examples") is not None
+    assert np.array_equal(shown(desk, "labels").data == 1, disc[1])
+    assert "other" in [layer.name for layer in desk.viewer.layers]
+    before = len(desk.viewer.layers)
+    desk.catch_up()
+    assert len(desk.viewer.layers) == before
