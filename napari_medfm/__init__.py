@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_medfm.app import view
-    from napari_medfm.core.runs import runs
+    from napari_medfm.core.runs import runs, values
     from napari_medfm.session import Session, list_models, load_head
 
 _HOMES = {
@@ -19,10 +19,11 @@ _HOMES = {
     "list_models": "napari_medfm.session",
     "load_head": "napari_medfm.session",
     "runs": "napari_medfm.core.runs",
+    "values": "napari_medfm.core.runs",
     "view": "napari_medfm.app",
 }
 
-__all__ = ["Session", "list_models", "load_head", "runs", "view"]
+__all__ = ["Session", "list_models", "load_head", "runs", "values", "view"]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.results import Mask, Prediction
-from napari_medfm.core.runs import Runs
+from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.specs import Encoder, ModelSpec, Segmenter
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.intake import image_of
@@ -367,7 +367,7 @@ class Session:
     def accept(
         self,
         image: str,
-        what: Mask | Prediction | Runs | NDArray[Any] | None = None,
+        what: Mask | Prediction | Runs | Values | NDArray[Any] | None = None,
         class_name: str | None = None,
         plane: int | None = None,
         origin: Literal["mask", "prediction", "similarity", "edited"] | None = None,

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_medfm.core.runs import Runs
+from napari_medfm.core.runs import Runs, Values
+
+_SHORT = 4096
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Call:
 def plain(value: Any) -> Any:
     """Turn an argument into plain values that print as Python and dump as JSON."""
     if isinstance(value, np.ndarray):
-        return Runs.of(value) if value.dtype == bool else plain(value.tolist())
+        return _plain_array(value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Path):
@@ -72,3 +75,10 @@ def plain(value: Any) -> Any:
     if hasattr(value, "spec"):
         return str(value.spec.name)
     return Given(getattr(value, "as_code", None) or type(value).__name__.lower())
+
+
+def _plain_array(array: NDArray[Any]) -> Any:
+    if array.dtype == bool:
+        return Runs.of(array)
+    is_map = array.dtype.kind in "ui" and array.size > _SHORT
+    return Values.of(array) if is_map else plain(array.tolist())

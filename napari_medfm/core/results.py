@@ -61,7 +61,6 @@ class Mask:
     plane: int | None
     provenance: dict[str, Any]
     alternatives: tuple[NDArray[np.bool_], ...] = ()
-    logits: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_medfm.core.errors import BadInput
 
 _FORM = re.compile(r"\d+(x\d+)*:(\d+\+\d+( \d+\+\d+)*)?")
+_VALUES = re.compile(r"\d+(x\d+)*:\d{1,5}\*\d{1,10}( \d{1,5}\*\d{1,10})*")
 _MAX_PIXELS = 2**34
 
 
@@ -57,6 +58,50 @@ class Runs(str):
                 raise BadInput(f"The run {run} leaves a mask of shape {shape}")
             flat[start : start + length] = True
         return flat.reshape(shape)
+
+
+class Values(str):
+    """A label map written as its shape and its runs of equal class values.
+
+    ``"2x3:0*4 2*2"`` is a 2 x 3 map of four zeros, then two twos, row by row.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"values({str(self)!r})"
+
+    @classmethod
+    def of(cls, labels: NDArray[np.integer[Any]]) -> Values:
+        """Write a label map."""
+        flat = labels.ravel()
+        starts = np.flatnonzero(np.diff(flat, prepend=flat[:1] - 1 if flat.size else 0))
+        counts = np.diff(starts, append=flat.size)
+        pairs = zip(flat[starts].tolist(), counts.tolist(), strict=True)
+        text = " ".join(f"{value}*{count}" for value, count in pairs)
+        return cls("x".join(map(str, labels.shape)) + ":" + text)
+
+    def array(self) -> NDArray[np.int64]:
+        """Read the label map back.
+
+        Raises
+        ------
+        BadInput
+            If the text is not of this form, or its runs do not fill the shape.
+        """
+        if not _VALUES.fullmatch(self):
+            raise BadInput(f"Not a label map in runs, such as '2x3:0*6': {self[:40]!r}")
+        shape_text, _, body = self.partition(":")
+        shape = tuple(int(n) for n in shape_text.split("x"))
+        pairs = np.array([run.split("*") for run in body.split()], np.int64)
+        if pairs[:, 1].sum() != np.prod([float(n) for n in shape]):
+            raise BadInput(f"The runs do not fill a label map of shape {shape}")
+        return np.repeat(pairs[:, 0], pairs[:, 1]).reshape(shape)
+
+
+def values(text: str) -> Values:
+    """Name a label map written as text; `Session.accept` takes it."""
+    return Values(text)
 
 
 def runs(text: str) -> Runs:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.results import Mask, Prediction
-from napari_medfm.core.runs import Runs
+from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Accepted, Labelling
 from napari_medfm.verbs.labelling import class_of, label_map
 
@@ -18,7 +18,7 @@ from napari_medfm.verbs.labelling import class_of, label_map
 def accepted_region(
     labelling: Labelling,
     image: Image,
-    what: Mask | Prediction | Runs | NDArray[Any] | None,
+    what: Mask | Prediction | Runs | Values | NDArray[Any] | None,
     class_name: str | None,
     plane: int | None,
     origin: str | None,
@@ -44,6 +44,8 @@ def accepted_region(
     if isinstance(what, Mask):
         plane = what.plane if plane is None else plane
         what = what.data
+    if isinstance(what, Values):
+        what = what.array()
     array = what.mask() if isinstance(what, Runs) else np.asarray(what)
     on_plane = _plane_of(image, array.shape, plane)
     if array.dtype == bool:

@@ -88,7 +88,6 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
                 "stability": result.stability,
             },
             alternatives=result.alternatives,
-            logits=result.logits,
         )
         if ws.images.get(image) is not source:
             return made

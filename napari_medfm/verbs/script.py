@@ -17,7 +17,7 @@ def script_of(history: Sequence[Call], models: tuple[str, str]) -> str:
     fills in; all else is written out. Trainings and predictions that nothing later
     depends on are left out: while labelling there is one of each a click.
     """
-    lines = ["from napari_medfm import Session, load_head, runs", ""]
+    lines = ["from napari_medfm import Session, load_head, runs, values", ""]
     arrays = [
         call.args[0].code
         for call in history

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from napari_medfm.core.errors import BadInput
-from napari_medfm.core.runs import Runs, as_mask, runs
+from napari_medfm.core.runs import Runs, Values, as_mask, runs, values
 
 
 @given(arrays(bool, array_shapes(min_dims=1, max_dims=3, max_side=12)))
@@ -40,3 +40,22 @@ def test_any_text_is_read_or_refused(text):
 def test_floats_are_no_mask():
     with pytest.raises(BadInput, match="true and false"):
         as_mask(np.zeros((3, 3)))
+
+
+@given(
+    arrays(
+        np.uint16,
+        array_shapes(min_dims=1, max_dims=3, max_side=12),
+        elements=st.integers(0, 4),
+    )
+)
+def test_label_maps_round_trip(labels):
+    text = Values.of(labels)
+    np.testing.assert_array_equal(text.array(), labels)
+    np.testing.assert_array_equal(values(str(text)).array(), labels)
+
+
+@pytest.mark.parametrize("text", ["", "2x2:0*3", "2x2:0*5", "2x2:", "2x2:-1*4", "a"])
+def test_other_text_is_no_label_map(text):
+    with pytest.raises(BadInput):
+        values(text).array()
