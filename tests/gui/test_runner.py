@@ -58,7 +58,7 @@ def test_one_thread_a_key_at_a_time(runner, qtbot):
     for number in range(20):
         runner.run(slow(0.2, number), "a", lambda _: None)
     working = [t for t in threading.enumerate() if t.name == "medfm a"]
-    assert len(working) == 1
+    assert len(working) <= 1
     runner.cancel()
 
 
