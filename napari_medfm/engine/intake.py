@@ -132,7 +132,8 @@ def _with_window(image: Image) -> Image:
         return replace(image, window=((0.0, 1.0),) * channels)
     if kind == "u" and size == 1:
         return replace(image, window=((0.0, 255.0),) * channels)
-    sample = _sample(image)
+    coarsest = replace(image, data=image.levels[-1]) if image.levels else image
+    sample = _sample(coarsest)
     windows = []
     for channel in sample:
         finite = channel[np.isfinite(channel)]

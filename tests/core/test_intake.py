@@ -123,3 +123,16 @@ def test_content_hash_sees_every_pixel_and_the_type():
     other[3, 8, 8] ^= 1
     hashes = {image_of(d, "x").sha256() for d in (data, other, data.astype("i2"))}
     assert len(hashes) == 3
+
+
+def test_the_window_of_a_pyramid_comes_from_its_coarsest_level():
+    class Untouched:
+        shape, dtype = (4000, 4000), np.dtype("u2")
+
+        def __getitem__(self, key):
+            raise AssertionError("the finest level was read")
+
+    coarse = np.arange(10000, dtype="u2").reshape(100, 100)
+    image = image_of(Untouched(), "x", levels=[coarse])
+    ((low, high),) = image.window
+    assert (low, high) == tuple(np.percentile(coarse, (0.5, 99.5)))
