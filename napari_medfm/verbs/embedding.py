@@ -32,7 +32,7 @@ def embed(ws: Workspace, image: str, planes: Iterable[int] | None = None) -> Wor
 
 def _embed(reader: PlaneReader, image: Image, planes: list[int]) -> Steps[None]:
     for done, plane in enumerate(planes):
-        for step in steps_of(reader.embedding(image, plane)):
+        for step in reader.embedding(image, plane):
             total = max(step.total, 1)
             yield Progress(
                 done * total + step.done,
@@ -41,8 +41,3 @@ def _embed(reader: PlaneReader, image: Image, planes: list[int]) -> Steps[None]:
                 if len(planes) > 1
                 else step.message,
             )
-
-
-def steps_of(steps: Steps[object]) -> Iterable[Progress]:
-    """Yield a generator's progress and drop its answer."""
-    yield from steps

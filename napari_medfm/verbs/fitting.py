@@ -15,6 +15,7 @@ from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.results import Prediction
 from napari_medfm.engine.provenance import version
 from napari_medfm.verbs.headfile import read_head
+from napari_medfm.verbs.models import model_facts
 from napari_medfm.verbs.planes import PlaneReader
 from napari_medfm.verbs.predicting import predict_plane
 from napari_medfm.verbs.snapshot import Labels
@@ -48,14 +49,7 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
     def steps() -> Steps[TrainedModel]:
         examples, context = yield from labels.examples()
         encoder = labels.reader.encoder.get()
-        card = {
-            "encoder": {
-                "name": encoder.spec.name,
-                "weights_sha256": encoder.weights_hash,
-                "licence": encoder.spec.licence,
-                "commercial": encoder.spec.commercial,
-            }
-        }
+        card = {"encoder": model_facts(encoder)}
         model = yield from train(examples, labels.classes, head, context, card=card)
         return model
 

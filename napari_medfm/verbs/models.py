@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from napari_medfm.core.specs import Encoder, Segmenter
 
 M = TypeVar("M")
 
@@ -39,3 +41,13 @@ class Model(Generic[M]):
             if self._model is None:
                 self._model = self._load()
             return self._model
+
+
+def model_facts(model: Encoder | Segmenter) -> dict[str, Any]:
+    """Return what provenance and heads keep of a model that was used."""
+    return {
+        "name": model.spec.name,
+        "weights_sha256": model.weights_hash,
+        "licence": model.spec.licence,
+        "commercial": model.spec.commercial,
+    }

@@ -15,12 +15,12 @@ from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.labels import Prompt
 from napari_medfm.core.results import Mask
 from napari_medfm.core.runs import as_mask
-from napari_medfm.core.specs import Segmenter
 from napari_medfm.engine.everything import everything
 from napari_medfm.engine.prompting import Answer, answer
 from napari_medfm.engine.propagate import propagate as propagate_mask
 from napari_medfm.engine.provenance import version
 from napari_medfm.engine.rgb import normalised, to_rgb
+from napari_medfm.verbs.models import model_facts
 from napari_medfm.verbs.workspace import Workspace
 
 
@@ -71,7 +71,7 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
             found = yield from answer(
                 rgb, _plane_key(source, index), prompt, segmenter, crops
             )
-        return found, _model_facts(model.get())
+        return found, model_facts(model.get())
 
     def commit(found: tuple[Answer, dict[str, Any]]) -> Mask:
         result, facts = found
@@ -160,7 +160,7 @@ def propagate(
                 shape=(source.n_planes, *source.plane_shape),
                 spacing=source.spacing,
             )
-        return volume, _model_facts(model.get())
+        return volume, model_facts(model.get())
 
     def commit(found: tuple[NDArray[np.bool_], dict[str, Any]]) -> Mask:
         volume, facts = found
@@ -248,12 +248,3 @@ def _mask_on(shape: Sequence[int], mask: Any) -> NDArray[np.bool_]:
 
 def _plane_key(image: Image, plane: int) -> str:
     return f"{image.uid}:{plane}"
-
-
-def _model_facts(model: Segmenter) -> dict[str, Any]:
-    return {
-        "name": model.spec.name,
-        "weights_sha256": model.weights_hash,
-        "licence": model.spec.licence,
-        "commercial": model.spec.commercial,
-    }
