@@ -6,33 +6,35 @@ centres at integers; boxes are ``(row0, col0, row1, col1)``, half-open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+from psygnal import SignalInstance
 
 from napari_medfm import encoders, segmenters
-from napari_medfm.core.calls import Call, Given
-from napari_medfm.core.errors import BadInput
+from napari_medfm.core.calls import Call
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.results import Mask, Prediction
-from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.specs import Encoder, ModelSpec, Segmenter
 from napari_medfm.core.state import Labelling
-from napari_medfm.engine.intake import image_of
 from napari_medfm.engine.weights import cache_folder
-from napari_medfm.verbs import labelling as edit
-from napari_medfm.verbs.accepting import accepted_region
+from napari_medfm.verbs.accepting import accept
 from napari_medfm.verbs.advising import report, suggest
+from napari_medfm.verbs.annotating import add_class, annotate, remove, set_threshold
 from napari_medfm.verbs.embedding import embed
 from napari_medfm.verbs.exporting import export_head, export_masks, export_table
 from napari_medfm.verbs.fitting import fit, predict
+from napari_medfm.verbs.gesture import Gesture
 from napari_medfm.verbs.headfile import read_head
+from napari_medfm.verbs.heads import use_head
+from napari_medfm.verbs.labelling import label_map
 from napari_medfm.verbs.models import Model
+from napari_medfm.verbs.pictures import add_image, remove_image
 from napari_medfm.verbs.prompting import propagate, segment, segment_all
 from napari_medfm.verbs.similarity import similarity
 from napari_medfm.verbs.training import TrainedModel
@@ -75,6 +77,15 @@ class Session:
             self._segmenter_model(segmenter),
             cache_folder(self._options["cache_dir"]) / "embeddings",
         )
+
+    add_image = Gesture(add_image)
+    remove_image = Gesture(remove_image)
+    add_class = Gesture(add_class)
+    annotate = Gesture(annotate)
+    remove = Gesture(remove)
+    accept = Gesture(accept)
+    set_threshold = Gesture(set_threshold)
+    use_head = Gesture(use_head)
 
     embed = Verb(embed)
     similarity = Verb(similarity)
@@ -124,118 +135,22 @@ class Session:
 
     def use_encoder(self, encoder: str | Encoder) -> None:
         """Change the encoder; a head made with another one no longer applies."""
-        self.workspace.use_encoder(self._encoder_model(encoder))
-        self._record("use_encoder", encoder)
+        model = self._encoder_model(encoder)
+        self._commit(lambda: self.workspace.use_encoder(model), "use_encoder", encoder)
 
     def use_segmenter(self, segmenter: str | Segmenter) -> None:
         """Change the segmenter."""
-        self.workspace.use_segmenter(self._segmenter_model(segmenter))
-        self._record("use_segmenter", segmenter)
+        model = self._segmenter_model(segmenter)
+        self._commit(
+            lambda: self.workspace.use_segmenter(model), "use_segmenter", segmenter
+        )
 
     # Images
-
-    def add_image(  # noqa: PLR0913  one keyword per fact about an image
-        self,
-        image: Any,
-        name: str | None = None,
-        axes: str | None = None,
-        spacing: ArrayLike | None = None,
-        affine: ArrayLike | None = None,
-        channel_axis: int | None = None,
-        group: str | None = None,
-        levels: Sequence[Any] = (),
-        source: Path | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> str:
-        """Add an image and return its name.
-
-        Parameters
-        ----------
-        image
-            An array (NumPy, dask, zarr, memmap) or the path of an image file or DICOM
-            folder.
-        name
-            Its name here; from the file name, or "image", "image-2" ... if None.
-        axes
-            One letter an axis: "yx", "yxc", "zyx", "czyx" ...
-        spacing, affine
-            Physical pixel size per axis (row first), or index -> world matrix.
-        channel_axis
-            Axis that holds channels, where it is not a last axis of 3 or 4.
-        group
-            Patient, slide or centre: validation keeps a group together.
-        levels
-            Coarser copies, finest first.
-        source, metadata
-            File that an array was read from, and what `napari_medfm.readers` said of
-            it; `script` then reads the file.
-
-        Raises
-        ------
-        BadInput, BadFile
-            If the image cannot be used, saying why.
-        """
-        facts: dict[str, Any] = {"axes": axes, "channel_axis": channel_axis}
-        if isinstance(image, (str, Path)):
-            from napari_medfm.readers import read_image
-
-            source = Path(image)
-            loaded = read_image(source)
-            given: Any = str(source)
-            pixels = loaded.data
-            name = name or _stem(source)
-            if axes is None and channel_axis is None:
-                facts["axes"] = loaded.axes
-            if spacing is None and affine is None:
-                spacing, affine = loaded.spacing, loaded.affine
-            levels = levels or loaded.levels
-            metadata = loaded.metadata
-        else:
-            pixels = image
-            name = name or "image"
-            given = str(source) if source else Given(f"images[{name!r}]")
-        unique = self._unique(name)
-        made = image_of(
-            pixels,
-            unique,
-            spacing=spacing,
-            affine=affine,
-            group=group,
-            levels=levels,
-            source=source,
-            metadata=metadata,
-            **facts,
-        )
-        self.workspace.images[unique] = made
-        self._record(
-            "add_image",
-            given,
-            name=unique,
-            axes=axes,
-            spacing=None if source else spacing,
-            affine=None if source else affine,
-            channel_axis=channel_axis,
-            group=group,
-        )
-        return unique
-
-    def remove_image(self, name: str) -> None:
-        """Forget an image and all that was said of it."""
-        self.workspace.image(name)
-        self.workspace.change(edit.without_image(self.workspace.labelling, name))
-        del self.workspace.images[name]
-        self._record("remove_image", name)
 
     @property
     def images(self) -> dict[str, Image]:
         """The images by name."""
         return dict(self.workspace.images)
-
-    def _unique(self, name: str) -> str:
-        taken, number, unique = self.workspace.images, 2, name
-        while unique in taken:
-            unique, number = f"{name}-{number}", number + 1
-        return unique
 
     # Labels
 
@@ -260,141 +175,6 @@ class Session:
         head: TrainedModel | None = self.labelling.head
         return head
 
-    def add_class(self, name: str, colour: str | None = None) -> LabelClass:
-        """Add a class; values are 1, 2, ... in the order added, 0 is "background".
-
-        Raises
-        ------
-        BadInput
-            If the name is taken or empty, or the colour is not #rrggbb.
-        """
-        self.workspace.change(edit.with_class(self.labelling, name, colour))
-        self._record("add_class", name, colour=colour)
-        return self.classes[-1]
-
-    def annotate(
-        self,
-        image: str,
-        class_name: str,
-        points: ArrayLike | None = None,
-        mask: Any = None,
-        plane: int | None = None,
-    ) -> int:
-        """Give places on an image to a class, and return the annotation's id.
-
-        Parameters
-        ----------
-        points
-            Positions (n, ndim), or (n, 2) on ``plane`` of a volume.
-        mask
-            Boolean array of the image's shape, or of a plane's with ``plane``.
-
-        Raises
-        ------
-        BadInput
-            If the image or class is unknown, or the places do not lie on the image.
-        """
-        source = self.workspace.image(image)
-        annotation_id = self.labelling.next_id
-        self.workspace.change(
-            edit.with_annotation(
-                self.labelling, source, class_name, points, mask, plane
-            )
-        )
-        plane = getattr(mask, "plane", None) if plane is None else plane
-        self._record(
-            "annotate", image, class_name, points=points, mask=mask, plane=plane
-        )
-        return annotation_id
-
-    def remove(self, annotation_id: int) -> None:
-        """Take one annotation away.
-
-        Raises
-        ------
-        BadInput
-            If there is none of that number.
-        """
-        self.workspace.change(edit.without_annotation(self.labelling, annotation_id))
-        self._record("remove", annotation_id)
-
-    def use_head(self, head: TrainedModel | LoadedHead | str | Path) -> TrainedModel:
-        """Take a head made before, so that `predict` uses it.
-
-        Classes that the session does not have yet are added.
-
-        Raises
-        ------
-        BadFile
-            If the file is not a head.
-        BadInput
-            If a class of the head has another value here.
-        """
-        model = _model_of(head)
-        named = {c.name: c for c in self.classes}
-        values = {c.value: c for c in self.classes}
-        for wanted in model.classes:
-            here = named.get(wanted.name) or values.get(wanted.value)
-            if here and (here.name, here.value) != (wanted.name, wanted.value):
-                raise BadInput(
-                    f"The head calls class {wanted.value} {wanted.name!r}, this "
-                    f"session has {here.name!r} as {here.value}: use it in a new "
-                    "session"
-                )
-        new = tuple(c for c in model.classes if c.name not in named)
-        classes = tuple(sorted((*self.classes, *new), key=lambda c: c.value))
-        self.workspace.change(self.labelling.but(head=model, classes=classes))
-        self._record("use_head", head)
-        return model
-
-    def set_threshold(self, image: str, class_name: str, threshold: float) -> None:
-        """Say from which probability on a class counts on one image; 0.5 is neutral.
-
-        Raises
-        ------
-        BadInput
-            If it does not lie between 0 and 1.
-        """
-        self.workspace.image(image)
-        value = edit.class_of(self.labelling, class_name).value
-        if not 0 < threshold < 1:
-            raise BadInput(f"A threshold lies between 0 and 1, got {threshold}")
-        bias = float(np.log((1 - threshold) / threshold))
-        thresholds = {**self.labelling.thresholds, (image, value): bias}
-        self.workspace.change(self.labelling.but(thresholds=thresholds))
-        self._record("set_threshold", image, class_name, threshold)
-
-    def accept(
-        self,
-        image: str,
-        what: Mask | Prediction | Runs | Values | NDArray[Any] | None = None,
-        class_name: str | None = None,
-        plane: int | None = None,
-        origin: Literal["mask", "prediction", "similarity", "edited"] | None = None,
-    ) -> None:
-        """Take a mask or prediction into the image's label map.
-
-        Parameters
-        ----------
-        what
-            A `Mask`, a `Prediction`, a boolean array, or an array of class values,
-            which replaces what was there; the plane's mask in hand if None.
-        class_name
-            Class of a mask or boolean array; the first class if there is just one.
-        plane
-            Plane of a volume, where ``what`` has a plane's shape.
-
-        Raises
-        ------
-        BadInput
-            If there is nothing to accept, or it does not fit image and classes.
-        """
-        source = self.workspace.image(image)
-        item = accepted_region(self.labelling, source, what, class_name, plane, origin)
-        self.workspace.change(edit.with_accepted(self.labelling, item))
-        plane = getattr(what, "plane", None) if plane is None else plane
-        self._record("accept", image, what, class_name, plane=plane, origin=origin)
-
     def mask(self, image: str, plane: int | None = None) -> Mask | None:
         """Return the mask in hand on a plane: the last answer to `segment`."""
         index = self.workspace.image(image).plane_index(plane)
@@ -402,24 +182,32 @@ class Session:
 
     def labels(self, image: str) -> NDArray[np.unsignedinteger[Any]]:
         """Return the label map of all that was accepted, of the image's shape."""
-        return edit.label_map(self.labelling, self.workspace.image(image))
+        return label_map(self.labelling, self.workspace.image(image))
 
     def undo(self) -> bool:
-        """Take back the last change to classes, annotations, prompts, masks or labels.
+        """Take back the last change to images, classes, annotations, masks or labels.
 
-        Everything returns exactly, the head included. False if there is nothing left.
+        Everything returns exactly, the head and images that were removed included.
+        Adding an image is no such change. False if there is nothing left.
         """
-        done = self.workspace.undo()
-        if done:
-            self._record("undo")
-        return done
+        can = self.workspace.can_undo
+        if can:
+            self._commit(self.workspace.undo, "undo")
+        return can
 
     def redo(self) -> bool:
         """Do again what `undo` took back; False if there is nothing."""
-        done = self.workspace.redo()
-        if done:
-            self._record("redo")
-        return done
+        can = self.workspace.can_redo
+        if can:
+            self._commit(self.workspace.redo, "redo")
+        return can
+
+    def forget_past(self) -> None:
+        """Let go of what `undo` could bring back, such as the pixels of removed images.
+
+        For programs that go through many images in one session.
+        """
+        self.workspace.forget_past()
 
     # The record
 
@@ -434,8 +222,19 @@ class Session:
 
         return script_of(self.history, self.workspace.first_models)
 
-    def _record(self, verb: str, *args: Any, **kwargs: Any) -> None:
-        self.workspace.history.append(Call.of(verb, args, kwargs))
+    @property
+    def changed(self) -> SignalInstance:
+        """Emits a `napari_medfm.core.changes.Change` after each call it took in.
+
+        Once a call, in the thread that committed it, when all is in place: connect a
+        window, or a journal that writes ``change.call`` down.
+        """
+        return self.workspace.changed
+
+    def _commit(
+        self, change: Callable[[], object], verb: str, *args: Any, **kwargs: Any
+    ) -> None:
+        self.workspace.commit(change, Call.of(verb, args, kwargs))
 
 
 @dataclass(frozen=True)
@@ -492,13 +291,3 @@ def list_models(**facts: Any) -> list[ModelSpec]:
     """
     specs: list[ModelSpec] = [*encoders.specs(), *segmenters.specs()]
     return [s for s in specs if all(getattr(s, k, None) == v for k, v in facts.items())]
-
-
-def _model_of(head: TrainedModel | LoadedHead | str | Path) -> TrainedModel:
-    if isinstance(head, (str, Path)):
-        return read_head(Path(head))
-    return head.model if isinstance(head, LoadedHead) else head
-
-
-def _stem(path: Path) -> str:
-    return path.name.split(".")[0] or path.name

@@ -134,6 +134,7 @@ def _write(session: Session, path: Path, target: Path, facts: dict[str, Any]) ->
         export_labels(target, made.labels, image, session.classes, record)
     finally:
         session.remove_image(name)
+        session.forget_past()
     names = {c.value: c.name for c in session.classes if c.value}
     shares = {n: float((made.labels == v).mean()) for v, n in names.items()}
     return ", ".join(f"{name} {share:.1%}" for name, share in shares.items())

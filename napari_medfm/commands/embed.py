@@ -62,5 +62,6 @@ def _embed(
             session.embed(name, planes=planes)
     finally:
         session.remove_image(name)
+        session.forget_past()
     what = "1 plane" if count == 1 else f"{count} planes"
     say(f"{path}: {what} with {session.encoder} in {watch.seconds:.1f} s")

@@ -44,11 +44,15 @@ class Work(Generic[T]):
         Starts the generator; pure but for its snapshot.
     commit
         Puts the answer into the session and returns what the verb returns.
+    fresh
+        Whether the session is still about what the answer is of. If not, `commit` only
+        returns the answer, and the call is not written down.
     """
 
     title: str
     steps: Callable[[], Steps[Any]]
     commit: Callable[[Any], T]
+    fresh: Callable[[], bool] = lambda: True
 
 
 class State(Enum):

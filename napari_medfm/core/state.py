@@ -1,4 +1,4 @@
-"""What undo restores: one frozen value holding all that the user made."""
+"""What undo restores: one frozen value holding images and all that was made of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.image import Image
 from napari_medfm.core.labels import Annotation, LabelClass, Prompt
 from napari_medfm.core.results import Mask
 
@@ -40,14 +41,16 @@ class Accepted:
 
 @dataclass(frozen=True, eq=False)
 class Labelling:
-    """Classes, annotations, prompts, masks, thresholds; never changed in place.
+    """Images and all that was said of them; never changed in place.
 
-    ``prompts`` and ``masks`` are the object in hand of each (image, plane);
-    ``thresholds`` are biases of (image, class value); ``head`` is what these
-    annotations trained.
+    Names of images mean those in ``images``: nothing is kept of an image that is not
+    there, so that another of the same name inherits nothing. ``prompts`` and ``masks``
+    are the object in hand of each (image, plane); ``thresholds`` are biases of (image,
+    class value); ``head`` is what these annotations trained.
     """
 
     classes: tuple[LabelClass, ...]
+    images: MappingProxyType[str, Image] = field(default_factory=_empty)
     annotations: tuple[Annotation, ...] = ()
     next_id: int = 1
     prompts: MappingProxyType[tuple[str, int], Prompt] = field(default_factory=_empty)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,44 @@ from napari_medfm.core.image import Image
 from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Accepted, Labelling
-from napari_medfm.verbs.labelling import class_of, label_map
+from napari_medfm.verbs.gesture import Deed
+from napari_medfm.verbs.labelling import class_of, label_map, with_accepted
+from napari_medfm.verbs.workspace import Workspace
+
+
+def accept(
+    ws: Workspace,
+    image: str,
+    what: Mask | Prediction | Runs | Values | NDArray[Any] | None = None,
+    class_name: str | None = None,
+    plane: int | None = None,
+    origin: Literal["mask", "prediction", "similarity", "edited"] | None = None,
+) -> Deed[None]:
+    """Take a mask or prediction into the image's label map.
+
+    Parameters
+    ----------
+    what
+        A `Mask`, a `Prediction`, a boolean array, or an array of class values,
+        which replaces what was there; the plane's mask in hand if None.
+    class_name
+        Class of a mask or boolean array; the first class if there is just one.
+    plane
+        Plane of a volume, where ``what`` has a plane's shape.
+
+    Raises
+    ------
+    BadInput
+        If there is nothing to accept, or it does not fit image and classes.
+    """
+    source, state = ws.image(image), ws.labelling
+    item = accepted_region(state, source, what, class_name, plane, origin)
+    plane = getattr(what, "plane", None) if plane is None else plane
+    return Deed(
+        lambda: ws.change(with_accepted(state, item)),
+        (image, what, class_name),
+        {"plane": plane, "origin": origin},
+    )
 
 
 def accepted_region(

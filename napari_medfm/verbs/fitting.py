@@ -53,12 +53,15 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
         model = yield from train(examples, labels.classes, head, context, card=card)
         return model
 
+    def fresh() -> bool:
+        return ws.labelling.annotations is state.annotations
+
     def commit(model: TrainedModel) -> TrainedModel:
-        if ws.labelling.annotations is state.annotations:
-            ws.labelling = ws.labelling.but(head=model)
+        if fresh():
+            ws.amend(ws.labelling.but(head=model))
         return model
 
-    return Work("Training the head", steps, commit)
+    return Work("Training the head", steps, commit, fresh)
 
 
 def predict(
@@ -102,7 +105,12 @@ def predict(
         prediction = yield from _predict(reader, source, model, checked, biases)
         return prediction
 
-    return Work(f"Predicting {image}", steps, lambda prediction: prediction)
+    return Work(
+        f"Predicting {image}",
+        steps,
+        lambda prediction: prediction,
+        lambda: ws.images.get(image) is source,
+    )
 
 
 def _check_encoder(model: TrainedModel, reader: PlaneReader) -> None:

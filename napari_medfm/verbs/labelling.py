@@ -144,8 +144,9 @@ def without_annotation(labelling: Labelling, annotation_id: int) -> Labelling:
 
 
 def without_image(labelling: Labelling, name: str) -> Labelling:
-    """Forget all that was said of an image."""
+    """Take an image away with all that was said of it."""
     return labelling.but(
+        images={k: v for k, v in labelling.images.items() if k != name},
         annotations=tuple(a for a in labelling.annotations if a.image != name),
         accepted=tuple(a for a in labelling.accepted if a.image != name),
         prompts={k: v for k, v in labelling.prompts.items() if k[0] != name},

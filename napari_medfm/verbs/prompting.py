@@ -73,6 +73,9 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
             )
         return found, model_facts(model.get())
 
+    def fresh() -> bool:
+        return ws.images.get(image) is source
+
     def commit(found: tuple[Answer, dict[str, Any]]) -> Mask:
         result, facts = found
         made = Mask(
@@ -89,7 +92,7 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
             },
             alternatives=result.alternatives,
         )
-        if ws.images.get(image) is not source:
+        if not fresh():
             return made
         here = (image, index)
         old = ws.labelling
@@ -100,7 +103,7 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
         )
         return made
 
-    return Work(f"Segmenting {image}", steps, commit)
+    return Work(f"Segmenting {image}", steps, commit, fresh)
 
 
 def propagate(

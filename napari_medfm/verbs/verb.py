@@ -3,7 +3,7 @@
 ``session.embed("ct")`` waits and shows a bar. ``session.embed.start("ct")`` runs in a
 thread and returns a `Job`. ``session.embed.work("ct")`` returns the `Work` itself, for
 a runner of another kind (the window has one). All three record the call when it
-commits.
+commits, if the session is still about what it answers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from napari_medfm.core.calls import Call
@@ -92,12 +91,12 @@ class BoundVerb(Generic[P, T]):
         """Check the arguments, take the snapshot, and return what is to be done."""
         work = self._plan(self._workspace, *args, **kwargs)
         call = Call.of(self._name, args, kwargs)
-        history = self._workspace.history
+        workspace = self._workspace
 
         def commit(answer: Any) -> T:
-            value = work.commit(answer)
-            history.append(replace(call, result=getattr(value, "as_code", None)))
-            return value
+            if not work.fresh():
+                return work.commit(answer)
+            return workspace.commit(lambda: work.commit(answer), call)
 
         return Work(work.title, work.steps, commit)
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
+
+from psygnal import Signal
 
 from napari_medfm.core.calls import Call
+from napari_medfm.core.changes import Change
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import LabelClass
@@ -15,19 +21,31 @@ from napari_medfm.engine.store import EmbeddingStore
 from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.planes import FeatureCache, IndexCache, PlaneReader
 
+T = TypeVar("T")
 BACKGROUND = LabelClass("background", 0, "#000000")
 
 
 class Workspace:
     """The mutable heart of one session; only verbs and the session touch it.
 
+    Everything that changes goes through `commit`, which emits ``changed`` once a call,
+    in the thread that commits. Listeners that change the session are told of the next
+    change after all have heard of this one.
+
     Parameters
     ----------
     encoder, segmenter
         Models by name, loaded on first use.
-    cache_dir
-        Where embeddings and weights are kept; None keeps embeddings in memory only.
+    embeddings
+        Where they are kept; None keeps them in memory only.
+
+    Attributes
+    ----------
+    given
+        What scripts call the arrays that were passed in; each another.
     """
+
+    changed = Signal(Change, reemission="queued")
 
     def __init__(
         self,
@@ -38,14 +56,38 @@ class Workspace:
         self.encoder = encoder
         self.segmenter = segmenter
         self.first_models = (encoder.name, segmenter.name)
-        self.images: dict[str, Image] = {}
         self.crops = CropCache()
         self.planes = PlaneReader(encoder, EmbeddingStore(embeddings), FeatureCache())
         self.indices = IndexCache()
         self.history: list[Call] = []
+        self.given: set[str] = set()
         self.labelling = Labelling(classes=(BACKGROUND,))
         self._past: list[Labelling] = []
         self._future: list[Labelling] = []
+
+    def commit(self, change: Callable[[], T], call: Call) -> T:
+        """Make a change, write the call down, and tell whoever listens."""
+        before, models = self.labelling, (self.encoder, self.segmenter)
+        value = change()
+        self.history.append(replace(call, result=getattr(value, "as_code", None)))
+        changed = models != (self.encoder, self.segmenter)
+        self.changed.emit(Change(self.history[-1], before, self.labelling, changed))
+        return value
+
+    @property
+    def images(self) -> Mapping[str, Image]:
+        """The images by name."""
+        return self.labelling.images
+
+    def admit(self, image: Image) -> None:
+        """Add an image; that is no step to undo.
+
+        Earlier and later labellings get it too, but for those that have another image
+        of that name.
+        """
+        self.labelling = _with_image(self.labelling, image)
+        self._past = [_with_image(state, image) for state in self._past]
+        self._future = [_with_image(state, image) for state in self._future]
 
     def image(self, name: str) -> Image:
         """Return an image by name.
@@ -75,6 +117,15 @@ class Workspace:
         self._past.append(self.labelling)
         self._future.clear()
         self.labelling = labelling
+
+    def amend(self, labelling: Labelling) -> None:
+        """Take what follows from the labelling, such as a head: no step to undo."""
+        self.labelling = labelling
+
+    def forget_past(self) -> None:
+        """Let go of all that undo and redo could bring back."""
+        self._past.clear()
+        self._future.clear()
 
     def undo(self) -> bool:
         """Return to the labelling before the last change; False if there is none."""
@@ -106,3 +157,9 @@ class Workspace:
     def can_redo(self) -> bool:
         """Whether there is something to redo."""
         return bool(self._future)
+
+
+def _with_image(labelling: Labelling, image: Image) -> Labelling:
+    if image.name in labelling.images:
+        return labelling
+    return labelling.but(images={**labelling.images, image.name: image})

@@ -1,0 +1,129 @@
+"""Images come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from napari_medfm.core.calls import Given
+from napari_medfm.engine.intake import image_of
+from napari_medfm.verbs.gesture import Deed
+from napari_medfm.verbs.labelling import without_image
+from napari_medfm.verbs.workspace import Workspace
+
+
+def add_image(  # noqa: PLR0913  one keyword per fact about an image
+    ws: Workspace,
+    image: Any,
+    name: str | None = None,
+    axes: str | None = None,
+    spacing: ArrayLike | None = None,
+    affine: ArrayLike | None = None,
+    channel_axis: int | None = None,
+    group: str | None = None,
+    levels: Sequence[Any] = (),
+    source: Path | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Deed[str]:
+    """Add an image and return its name.
+
+    Parameters
+    ----------
+    image
+        An array (NumPy, dask, zarr, memmap) or the path of an image file or DICOM
+        folder.
+    name
+        Its name here; from the file name, or "image", "image-2" ... if None.
+    axes
+        One letter an axis: "yx", "yxc", "zyx", "czyx" ...
+    spacing, affine
+        Physical pixel size per axis (row first), or index -> world matrix.
+    channel_axis
+        Axis that holds channels, where it is not a last axis of 3 or 4.
+    group
+        Patient, slide or centre: validation keeps a group together.
+    levels
+        Coarser copies, finest first.
+    source, metadata
+        File that an array was read from, and what `napari_medfm.readers` said of
+        it; `script` then reads the file.
+
+    Raises
+    ------
+    BadInput, BadFile
+        If the image cannot be used, saying why.
+    """
+    key, as_in_file = "", source is not None
+    if isinstance(image, (str, Path)):
+        source = Path(image)
+        facts = _read(source, axes, spacing, affine, channel_axis)
+        image, name = facts.pop("data"), name or _stem(source)
+        facts["levels"] = levels or facts["levels"]
+    else:
+        facts = {"axes": axes, "channel_axis": channel_axis, "levels": levels}
+        facts |= {"spacing": spacing, "affine": affine, "metadata": metadata}
+        name = name or "image"
+        key = "" if source else _unique(name, ws.given)
+    unique = _unique(name, ws.images)
+    made = image_of(image, unique, group=group, source=source, **facts)
+
+    def do() -> str:
+        ws.admit(made)
+        if key:
+            ws.given.add(key)
+        return unique
+
+    written = {
+        "name": unique,
+        "axes": axes,
+        "spacing": None if as_in_file else spacing,
+        "affine": None if as_in_file else affine,
+        "channel_axis": channel_axis,
+        "group": group,
+    }
+    return Deed(do, (Given(f"images[{key!r}]") if key else str(source),), written)
+
+
+def _read(path: Path, axes: Any, spacing: Any, affine: Any, channel: Any) -> Any:
+    """Read a file; what the caller says of it wins over what it says of itself."""
+    from napari_medfm.readers import read_image
+
+    loaded = read_image(path)
+    told = spacing is not None or affine is not None
+    return {
+        "data": loaded.data,
+        "axes": loaded.axes if axes is None and channel is None else axes,
+        "channel_axis": channel,
+        "spacing": spacing if told else loaded.spacing,
+        "affine": affine if told else loaded.affine,
+        "levels": loaded.levels,
+        "metadata": loaded.metadata,
+    }
+
+
+def remove_image(ws: Workspace, name: str) -> Deed[None]:
+    """Take an image away with all that was said of it; `undo` brings it back.
+
+    Until then its pixels are kept: see `forget_past`.
+
+    Raises
+    ------
+    BadInput
+        If there is none of that name.
+    """
+    ws.image(name)
+    return Deed(lambda: ws.change(without_image(ws.labelling, name)))
+
+
+def _unique(name: str, taken: Collection[str]) -> str:
+    number, unique = 2, name
+    while unique in taken:
+        unique, number = f"{name}-{number}", number + 1
+    return unique
+
+
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0] or path.name
