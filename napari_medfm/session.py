@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from psygnal import SignalInstance
 
 from napari_medfm import encoders, segmenters
+from napari_medfm.core.arguments import path_of, shown
 from napari_medfm.core.calls import Call
+from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.results import Mask, Prediction
@@ -68,7 +70,7 @@ class Session:
         offline: bool | None = None,
     ) -> None:
         self._options: dict[str, Any] = {
-            "cache_dir": None if cache_dir is None else Path(cache_dir),
+            "cache_dir": None if cache_dir is None else path_of(cache_dir, "cache_dir"),
             "device": device,
             "offline": offline,
         }
@@ -104,6 +106,7 @@ class Session:
 
     def _encoder_model(self, encoder: str | Encoder) -> Model[Encoder]:
         if not isinstance(encoder, str):
+            _check_model(encoder, "encoder")
             return Model(encoder.spec.name, lambda: encoder)
         encoders.spec_of(encoder)
         return Model(
@@ -112,6 +115,7 @@ class Session:
 
     def _segmenter_model(self, segmenter: str | Segmenter) -> Model[Segmenter]:
         if not isinstance(segmenter, str):
+            _check_model(segmenter, "segmenter")
             return Model(segmenter.spec.name, lambda: segmenter)
         segmenters.spec_of(segmenter)
         return Model(
@@ -237,6 +241,13 @@ class Session:
         self.workspace.commit(change, Call.of(verb, args, kwargs))
 
 
+def _check_model(model: Any, what: str) -> None:
+    if not isinstance(getattr(getattr(model, "spec", None), "name", None), str):
+        raise BadInput(
+            f"{what} is the name of a model, or a model with a spec; got {shown(model)}"
+        )
+
+
 @dataclass(frozen=True)
 class LoadedHead:
     """A head from a file, with the session options it will run under."""
@@ -281,7 +292,9 @@ def load_head(path: str | Path, **options: Any) -> LoadedHead:
     BadFile
         If it is not a whole head file; nothing in it is ever run.
     """
-    return LoadedHead(read_head(Path(path)), f"load_head({str(path)!r})", options)
+    return LoadedHead(
+        read_head(path_of(path, "path")), f"load_head({str(path)!r})", options
+    )
 
 
 def list_models(**facts: Any) -> list[ModelSpec]:

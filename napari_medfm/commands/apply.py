@@ -118,20 +118,10 @@ def _outcome(
 
 
 def _write(session: Session, path: Path, target: Path, facts: dict[str, Any]) -> str:
-    from napari_medfm.engine.provenance import provenance_of
-    from napari_medfm.exporters import export_labels
-
     name = session.add_image(path, **facts)
     try:
-        image, head = session.images[name], session.head
         made = session.predict(name)
-        record = provenance_of(
-            image,
-            classes=session.classes,
-            head=None if head is None else head.card,
-            content={"what": "prediction", "regions": [made.provenance]},
-        )
-        export_labels(target, made.labels, image, session.classes, record)
+        session.export_masks(name, target, made)
     finally:
         session.remove_image(name)
         session.forget_past()

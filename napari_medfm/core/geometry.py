@@ -13,9 +13,11 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_medfm.core.arguments import array_of, numbers_of, shown
 from napari_medfm.core.errors import BadInput
 
 Floats = NDArray[np.float64]
+_LARGEST = 1e12
 
 
 class Box(NamedTuple):
@@ -35,10 +37,11 @@ class Box(NamedTuple):
         BadInput
             If there are not four finite numbers, or the box has no area.
         """
-        flat = np.asarray(values, dtype=float).ravel()
-        if flat.shape != (4,) or not np.isfinite(flat).all():
+        flat = numbers_of(values, "A box").ravel()
+        if flat.shape != (4,):
             raise BadInput(
-                f"A box is four finite numbers (row0, col0, row1, col1), got {values!r}"
+                "A box is four finite numbers (row0, col0, row1, col1), got "
+                f"{shown(values)}"
             )
         rows, cols = np.sort(flat[[0, 2]]), np.sort(flat[[1, 3]])
         box = cls(float(rows[0]), float(cols[0]), float(rows[1]), float(cols[1]))
@@ -174,7 +177,10 @@ def points_on(points: ArrayLike, shape: tuple[int, ...], what: str = "point") ->
     BadInput
         If a position has the wrong number of coordinates or lies outside.
     """
-    array = np.asarray(points, dtype=float)
+    array = array_of(points, f"A {what}")
+    if array.dtype.kind not in "uif":
+        raise BadInput(f"A {what} is made of numbers, got {shown(points)}")
+    array = array.astype(float)
     if array.size == 0:
         return np.empty((0, len(shape)))
     array = np.atleast_2d(array)
@@ -225,12 +231,14 @@ def affine_of(
     if affine is None:
         steps = np.ones(ndim) if steps is None else steps
         return tuple(steps.tolist()), np.diag([*steps, 1.0])
-    matrix = np.array(affine, dtype=float)
-    if matrix.shape != (ndim + 1, ndim + 1) or not np.isfinite(matrix).all():
+    matrix = numbers_of(affine, "An affine")
+    if matrix.shape != (ndim + 1, ndim + 1):
         raise BadInput(
             f"An affine for {ndim} axes is a finite {ndim + 1} x {ndim + 1} matrix, "
             f"got shape {matrix.shape}"
         )
+    if np.abs(matrix).max() > _LARGEST:
+        raise BadInput(f"An affine holds numbers up to {_LARGEST:g}")
     if abs(np.linalg.det(matrix[:ndim, :ndim])) < 1e-12:
         raise BadInput("The affine is singular: it folds an axis away")
     lengths = np.linalg.norm(matrix[:ndim, :ndim], axis=0)
@@ -245,7 +253,15 @@ def affine_of(
 def _spacing(ndim: int, spacing: ArrayLike | None) -> Floats | None:
     if spacing is None:
         return None
-    steps = np.array(np.broadcast_to(np.asarray(spacing, float), (ndim,)))
-    if not (np.isfinite(steps).all() and (steps > 0).all()):
-        raise BadInput(f"Spacing must be positive and finite, got {spacing!r}")
+    given = numbers_of(spacing, "Spacing")
+    if given.shape not in ((), (1,), (ndim,)):
+        raise BadInput(
+            f"Spacing is one number, or one for each of {ndim} axes, got "
+            f"{shown(spacing)}"
+        )
+    steps = np.array(np.broadcast_to(given, (ndim,)))
+    if not ((steps > 0) & (steps <= _LARGEST)).all():
+        raise BadInput(
+            f"Spacing must be positive and at most {_LARGEST:g}, got {shown(spacing)}"
+        )
     return steps

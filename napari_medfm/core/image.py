@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.arguments import list_of, whole_of
 from napari_medfm.core.errors import BadInput
 
 
@@ -109,12 +111,28 @@ class Image:
                     "plane=0 ... "
                 )
             return 0
-        if not 0 <= plane < self.n_planes:
+        index = whole_of(plane, "A plane", -(2**63), 2**63)
+        if not 0 <= index < self.n_planes:
             raise BadInput(
-                f"Plane {plane} is not in {self.name!r}, which has planes 0 to "
+                f"Plane {index} is not in {self.name!r}, which has planes 0 to "
                 f"{self.n_planes - 1}"
             )
-        return int(plane)
+        return index
+
+    def plane_indices(self, planes: Iterable[int] | None) -> list[int]:
+        """Check plane numbers and keep their order; None means all.
+
+        Raises
+        ------
+        BadInput
+            If one is out of range, or there are none.
+        """
+        if planes is None:
+            return list(range(self.n_planes))
+        found = [self.plane_index(plane) for plane in list_of(planes, "planes")]
+        if not found:
+            raise BadInput("planes is empty: name one, or leave it out for all")
+        return found
 
     def plane(self, index: int = 0) -> NDArray[Any]:
         """Read one plane in its own dtype, (rows, cols) or (rows, cols, channels)."""

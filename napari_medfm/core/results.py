@@ -53,6 +53,8 @@ class Mask:
         Other answers to the same prompt, best first.
     provenance
         Model, weights hash, prompt, program version.
+    image_uid
+        Which image of that name it is of; None if made by hand.
     """
 
     data: NDArray[np.bool_]
@@ -61,6 +63,7 @@ class Mask:
     plane: int | None
     provenance: dict[str, Any]
     alternatives: tuple[NDArray[np.bool_], ...] = ()
+    image_uid: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +84,8 @@ class Prediction:
         The head's classes, in the same order.
     planes
         Planes of a volume that were predicted; None if all were.
+    image_uid
+        Which image of that name it is of; None if made by hand.
     """
 
     labels: NDArray[np.unsignedinteger[Any]]
@@ -91,6 +96,7 @@ class Prediction:
     provenance: dict[str, Any] = field(default_factory=dict)
     classes: tuple[LabelClass, ...] = ()
     planes: tuple[int, ...] | None = None
+    image_uid: int | None = None
     uid: int = field(default_factory=itertools.count(1).__next__)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.arguments import array_of
 from napari_medfm.core.errors import BadInput
 
 _FORM = re.compile(r"\d+(x\d+)*:(\d+\+\d+( \d+\+\d+)*)?")
@@ -120,7 +121,7 @@ def as_mask(value: Any) -> NDArray[np.bool_]:
     if isinstance(value, Runs):
         return value.mask()
     data = getattr(value, "data", value)
-    array = np.asarray(value if isinstance(data, memoryview) else data)
+    array = array_of(value if isinstance(data, memoryview) else data, "A mask")
     if array.dtype.kind not in "bui":
         raise BadInput(f"A mask holds true and false, not {array.dtype}")
     return array if array.dtype == bool else array != 0

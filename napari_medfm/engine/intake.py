@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_medfm.core.arguments import array_of, list_of, shown, text_of, whole_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import affine_of
 from napari_medfm.core.image import Image, Pixels
@@ -26,7 +27,7 @@ def image_of(  # noqa: PLR0913  one keyword per fact about an image
     spacing: ArrayLike | None = None,
     affine: ArrayLike | None = None,
     channel_axis: int | None = None,
-    group: str | None = None,
+    group: str | int | None = None,
     levels: Sequence[Pixels] = (),
     source: Path | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -67,17 +68,17 @@ def image_of(  # noqa: PLR0913  one keyword per fact about an image
         spacing=resolved,
         affine=matrix,
         window=((0.0, 1.0),),
-        group=name if group is None else str(group),
-        levels=tuple(levels),
+        group=name if group is None else _group(group),
+        levels=_levels(levels, data),
         source=source,
-        metadata=MappingProxyType(dict(metadata or {})),
+        metadata=_metadata(metadata),
     )
     return _with_window(image)
 
 
 def _as_pixels(data: Any, name: str) -> Any:
     if not isinstance(getattr(data, "dtype", None), np.dtype):
-        data = np.asarray(data)
+        data = array_of(data, f"The image {name!r}")
     if data.dtype.kind == "c":
         raise BadInput(f"{name!r} is complex: give its magnitude, numpy.abs(image)")
     if data.dtype.kind not in "buif":
@@ -92,12 +93,36 @@ def _as_pixels(data: Any, name: str) -> Any:
     return data
 
 
+def _group(group: Any) -> str:
+    if isinstance(group, int) and not isinstance(group, bool):
+        return str(group)
+    return text_of(group, "group")
+
+
+def _levels(levels: Any, data: Pixels) -> tuple[Pixels, ...]:
+    found = list_of(levels, "levels")
+    for level in found:
+        shape = getattr(level, "shape", None)
+        if shape is None or len(shape) != len(data.shape) or 0 in shape:
+            raise BadInput(
+                f"levels are coarser arrays of {len(data.shape)} axes, got "
+                f"{shown(level)}"
+            )
+    return tuple(found)
+
+
+def _metadata(metadata: Any) -> MappingProxyType[str, Any]:
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise BadInput(f"metadata is a dictionary, got {shown(metadata)}")
+    return MappingProxyType(dict(metadata or {}))
+
+
 def _channel_axis(
     data: Pixels, name: str, axes: str | None, channel_axis: int | None
 ) -> int | None:
     ndim = len(data.shape)
     if axes is not None:
-        letters = axes.lower()
+        letters = text_of(axes, "axes").lower()
         if len(letters) != ndim or len(set(letters)) != ndim:
             raise BadInput(
                 f"axes={axes!r} names {len(letters)} axes, but {name!r} has {ndim}: "
@@ -111,9 +136,10 @@ def _channel_axis(
             )
         return letters.index("c") if "c" in letters else channel_axis
     if channel_axis is not None:
-        if not -ndim <= channel_axis < ndim:
-            raise BadInput(f"{name!r} has no axis {channel_axis}: it has {ndim} axes")
-        return channel_axis % ndim
+        axis = whole_of(channel_axis, "channel_axis", -(2**31), 2**31)
+        if not -ndim <= axis < ndim:
+            raise BadInput(f"{name!r} has no axis {axis}: it has {ndim} axes")
+        return axis % ndim
     looks_like_colour = (
         ndim >= 3 and data.shape[-1] in (3, 4) and data.dtype.kind != "b"
     )

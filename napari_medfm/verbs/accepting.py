@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.arguments import array_of, choice_of, facts_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.results import Mask, Prediction
@@ -16,14 +18,17 @@ from napari_medfm.verbs.gesture import Deed
 from napari_medfm.verbs.labelling import class_of, label_map, with_accepted
 from napari_medfm.verbs.workspace import Workspace
 
+Origin = Literal["mask", "prediction", "similarity", "edited", "imported"]
 
-def accept(
+
+def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
     ws: Workspace,
     image: str,
     what: Mask | Prediction | Runs | Values | NDArray[Any] | None = None,
     class_name: str | None = None,
     plane: int | None = None,
-    origin: Literal["mask", "prediction", "similarity", "edited"] | None = None,
+    origin: Origin | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> Deed[None]:
     """Take a mask or prediction into the image's label map.
 
@@ -36,6 +41,11 @@ def accept(
         Class of a mask or boolean array; the first class if there is just one.
     plane
         Plane of a volume, where ``what`` has a plane's shape.
+    origin
+        What kind of thing an array is. "similarity" says that it was cut from the
+        last similarity map asked of this image.
+    provenance
+        How an array was made, as JSON values; masks and predictions carry it along.
 
     Raises
     ------
@@ -43,22 +53,43 @@ def accept(
         If there is nothing to accept, or it does not fit image and classes.
     """
     source, state = ws.image(image), ws.labelling
-    item = accepted_region(state, source, what, class_name, plane, origin)
-    plane = getattr(what, "plane", None) if plane is None else plane
+    if origin is not None:
+        choice_of(origin, "origin", get_args(Origin))
+    given = None if provenance is None else facts_of(provenance, "provenance")
+    carried = given or getattr(what, "provenance", None)
+    if carried is None and origin == "similarity":
+        carried = _similar(ws, source)
+    item = accepted_region(state, source, what, class_name, plane, origin, carried)
+    written = {
+        "plane": getattr(what, "plane", None) if plane is None else plane,
+        "origin": origin,
+        "provenance": None if isinstance(what, Prediction) else carried,
+    }
     return Deed(
         lambda: ws.change(with_accepted(state, item)),
         (image, what, class_name),
-        {"plane": plane, "origin": origin},
+        written,
     )
 
 
-def accepted_region(
+def _similar(ws: Workspace, image: Image) -> Mapping[str, Any]:
+    try:
+        return ws.similar[image.uid]
+    except KeyError:
+        raise BadInput(
+            f"No similarity map of {image.name!r} was asked for: use similarity first, "
+            "or leave out origin"
+        ) from None
+
+
+def accepted_region(  # noqa: PLR0913  one keyword per fact about what is accepted
     labelling: Labelling,
     image: Image,
     what: Mask | Prediction | Runs | Values | NDArray[Any] | None,
     class_name: str | None,
     plane: int | None,
-    origin: str | None,
+    origin: Origin | None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> Accepted:
     """Turn what was accepted into class values on a plane or on the whole image.
 
@@ -72,37 +103,65 @@ def accepted_region(
         what = labelling.masks.get((image.name, image.plane_index(plane)))
         if what is None:
             raise BadInput("There is no mask in hand here: segment something first")
-    provenance = dict(getattr(what, "provenance", {}))
+        provenance = what.provenance
     if isinstance(what, Prediction):
         on_plane, values = _predicted(labelling, image, what, plane)
-        return Accepted(
-            image.name, on_plane, values, False, origin or "prediction", provenance
-        )
+        over, kind = False, "prediction"
+    else:
+        on_plane, array = _array(image, what, plane)
+        over, kind = array.dtype == bool, "mask" if array.dtype == bool else "edited"
+        if over:
+            value = _single_class(labelling, class_name)
+            values = np.where(array, value, 0).astype(_dtype(labelling))
+        else:
+            values = _class_values(labelling, array)
+    made = dict(provenance or {"made_by": "given by the user"})
+    return Accepted(image.name, on_plane, values, over, origin or kind, made)
+
+
+def _array(
+    image: Image, what: Mask | Runs | Values | NDArray[Any], plane: int | None
+) -> tuple[int | None, NDArray[Any]]:
     if isinstance(what, Mask):
+        check_of(what, image)
         plane = what.plane if plane is None else plane
         what = what.data
     if isinstance(what, Values):
         what = what.array()
-    array = what.mask() if isinstance(what, Runs) else np.asarray(what)
-    on_plane = _plane_of(image, array.shape, plane)
-    if array.dtype == bool:
-        value = _single_class(labelling, class_name)
-        values = np.where(array, value, 0).astype(_dtype(labelling))
-        return Accepted(
-            image.name, on_plane, values, True, origin or "mask", provenance
+    array = what.mask() if isinstance(what, Runs) else array_of(what, "Labels")
+    return _plane_of(image, array.shape, plane), array
+
+
+def check_of(what: Mask | Prediction, image: Image) -> None:
+    """Refuse an answer that is of another image.
+
+    Raises
+    ------
+    BadInput
+        If it is, also where that one had the same name.
+    """
+    kind = "prediction" if isinstance(what, Prediction) else "mask"
+    if what.image != image.name:
+        raise BadInput(
+            f"This is a {kind} of {what.image!r}, not of {image.name!r}: make one of "
+            "that image first"
         )
-    values = _class_values(labelling, array)
-    return Accepted(image.name, on_plane, values, False, origin or "edited", provenance)
+    if what.image_uid not in (None, image.uid):
+        raise BadInput(
+            f"This {kind} is of an image that was called {image.name!r} before: make "
+            "one of the image that is there now"
+        )
 
 
 def _predicted(
     labelling: Labelling, image: Image, what: Prediction, plane: int | None
 ) -> tuple[int | None, NDArray[Any]]:
     """Return a prediction's labels; planes that were not predicted stay as they are."""
-    if what.image != image.name or what.labels.shape != image.shape:
+    check_of(what, image)
+    if what.labels.shape != image.shape:
         raise BadInput(
-            f"This is a prediction of {what.image!r}, not of {image.name!r}: predict "
-            "that image first"
+            f"This prediction has shape {what.labels.shape}, {image.name!r} has "
+            f"{image.shape}: predict that image first"
         )
     here = {(c.name, c.value) for c in labelling.classes}
     strange = [c.name for c in what.classes if (c.name, c.value) not in here]

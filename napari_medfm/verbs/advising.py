@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from napari_medfm.core.arguments import choice_of, whole_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.engine.features import PlaneFeatures
@@ -11,6 +12,7 @@ from napari_medfm.engine.validate import Report
 from napari_medfm.verbs.snapshot import Labels
 from napari_medfm.verbs.suggesting import Suggestion
 from napari_medfm.verbs.suggesting import suggest as places_worth_a_label
+from napari_medfm.verbs.training import RECIPES
 from napari_medfm.verbs.validating import report as tested
 from napari_medfm.verbs.workspace import Workspace
 
@@ -34,12 +36,13 @@ def suggest(
     source, model = ws.image(image), ws.labelling.head
     if model is None:
         raise BadInput("There is no head yet: annotate two classes and fit first")
+    count = whole_of(n, "n", 1, 1000)
     labels = Labels.of(ws)
     reader = ws.planes
-    everywhere = range(source.n_planes)
     if planes is None:
-        planes = [p for p in everywhere if reader.ready(source, p)] or everywhere
-    checked = [source.plane_index(plane) for plane in planes]
+        everywhere = range(source.n_planes)
+        planes = [p for p in everywhere if reader.ready(source, p)] or None
+    checked = source.plane_indices(planes)
 
     def steps() -> Steps[list[Suggestion]]:
         examples, _ = yield from labels.examples()
@@ -47,7 +50,7 @@ def suggest(
         for done, plane in enumerate(checked):
             yield Progress(done, len(checked), f"plane {plane + 1}")
             features[plane] = yield from reader.features(source, plane)
-        return places_worth_a_label(features, model, examples, n)
+        return places_worth_a_label(features, model, examples, count)
 
     return Work(f"Looking where to label in {image}", steps, lambda found: found)
 
@@ -60,6 +63,7 @@ def report(ws: Workspace, head: str = "auto") -> Work[Report]:
     BadInput
         If fewer than two classes are annotated, or nothing can be held out.
     """
+    choice_of(head, "head", RECIPES)
     labels = Labels.of(ws)
     labels.require_two_classes()
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from napari_medfm.core.arguments import number_of, whole_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.verbs import labelling as edit
@@ -73,7 +74,8 @@ def remove(ws: Workspace, annotation_id: int) -> Deed[None]:
     BadInput
         If there is none of that number.
     """
-    new = edit.without_annotation(ws.labelling, annotation_id)
+    wanted = whole_of(annotation_id, "An annotation's id", 1, ws.labelling.next_id)
+    new = edit.without_annotation(ws.labelling, wanted)
     return Deed(lambda: ws.change(new))
 
 
@@ -89,8 +91,9 @@ def set_threshold(
     """
     ws.image(image)
     value = edit.class_of(ws.labelling, class_name).value
-    if not 0 < threshold < 1:
+    chosen = number_of(threshold, "threshold")
+    if not 0 < chosen < 1:
         raise BadInput(f"A threshold lies between 0 and 1, got {threshold}")
-    bias = float(np.log((1 - threshold) / threshold))
+    bias = float(np.log((1 - chosen) / chosen))
     thresholds = {**ws.labelling.thresholds, (image, value): bias}
     return Deed(lambda: ws.change(ws.labelling.but(thresholds=thresholds)))

@@ -22,8 +22,7 @@ def embed(ws: Workspace, image: str, planes: Iterable[int] | None = None) -> Wor
         that what is on screen can come first.
     """
     source = ws.image(image)
-    wanted = range(source.n_planes) if planes is None else list(planes)
-    checked = [source.plane_index(plane) for plane in wanted]
+    checked = source.plane_indices(planes)
     reader = ws.planes
     return Work(
         f"Embedding {image}", lambda: _embed(reader, source, checked), lambda _: None

@@ -4,39 +4,52 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.arguments import list_of, path_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
-from napari_medfm.core.labels import LabelClass
-from napari_medfm.core.results import Prediction
+from napari_medfm.core.labels import Annotation, LabelClass
+from napari_medfm.core.results import Mask, Prediction
+from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.measure import Measurement, measure
 from napari_medfm.engine.provenance import provenance_of
-from napari_medfm.exporters import export_labels
+from napari_medfm.exporters import export_labels, format_of
+from napari_medfm.verbs.accepting import accepted_region, check_of
 from napari_medfm.verbs.fitting import predict
 from napari_medfm.verbs.headfile import save_head
-from napari_medfm.verbs.labelling import label_map
+from napari_medfm.verbs.labelling import contributions, label_map
 from napari_medfm.verbs.workspace import Workspace
 
 
-def export_masks(ws: Workspace, image: str, path: str | Path) -> Work[list[Path]]:
+def export_masks(
+    ws: Workspace,
+    image: str,
+    path: str | Path,
+    what: Prediction | Mask | Runs | Values | NDArray[Any] | None = None,
+    class_name: str | None = None,
+) -> Work[list[Path]]:
     """Write an image's label map, with its provenance beside it.
-
-    What was accepted is written; if nothing was, what the head predicts; if there is no
-    head, the masks in hand, as class 1.
 
     Parameters
     ----------
     path
         Where to; the suffix chooses the format.
+    what
+        A prediction, a mask, or an array of class values of the image's shape. If
+        None: what was accepted; if nothing was, what the head predicts; if there is no
+        head, the masks in hand, as class 1.
+    class_name
+        Class of a mask or boolean array; the first class if there is just one.
 
     Returns
     -------
@@ -46,24 +59,31 @@ def export_masks(ws: Workspace, image: str, path: str | Path) -> Work[list[Path]
     Raises
     ------
     BadInput
-        If there is nothing to write, or the format is unknown or does not fit.
+        If there is nothing to write, it is of another image, or the format is unknown
+        or does not fit.
     WriteFailed
         If the folder cannot be written; what was there is as it was.
     """
     source, state = ws.image(image), ws.labelling
-    target = Path(path)
-    content = _content(ws, source)
-    classes = state.classes if len(state.classes) > 1 else (*state.classes, _OBJECT)
+    target = path_of(path, "path")
+    format_of(target)
+    if what is None:
+        content = _content(ws, source)
+    else:
+        given = _given(ws, source, what, class_name)
+        content = partial(_at_once, given)
+    classes = _classes(state, what)
 
     def steps() -> Steps[list[Path]]:
         yield Progress(0, 1, "collecting")
         labels, facts = yield from content()
         yield Progress(0, 1, f"writing {target.name}")
+        head = _head_in(facts)
         record = provenance_of(
             source,
-            annotations=[a for a in state.annotations if a.image == image],
+            annotations=_taught(state, image, head),
             classes=classes,
-            head=None if state.head is None else state.head.card,
+            head=head,
             content=facts,
         )
         return export_labels(target, labels, source, classes, record)
@@ -77,21 +97,17 @@ Content = tuple[NDArray[np.unsignedinteger[Any]], dict[str, Any]]
 def _content(ws: Workspace, image: Image) -> Callable[[], Steps[Content]]:
     """Choose what is written, and take its snapshot."""
     state = ws.labelling
-    accepted = [a for a in state.accepted if a.image == image.name]
-    in_hand = {p: m for (name, p), m in state.masks.items() if name == image.name}
-    if accepted:
-        regions = [
-            {"plane": a.plane, "origin": a.origin, **a.provenance} for a in accepted
-        ]
-        facts = {"what": "accepted labels", "regions": regions}
-        return lambda: _at_once((label_map(state, image), facts))
+    if _has_labels(state, image.name):
+        return lambda: _accepted(state, image)
     if state.head is not None:
         prediction = predict(ws, image.name)
         return lambda: _predicted(prediction)
+    in_hand = {p: m for (name, p), m in state.masks.items() if name == image.name}
     if in_hand:
         stack = _stack(image, {p: m.data for p, m in in_hand.items()})
         regions = [{"plane": p, **m.provenance} for p, m in in_hand.items()]
-        return lambda: _at_once((stack, {"what": "masks in hand", "regions": regions}))
+        facts = {"what": "masks in hand", "regions": regions}
+        return partial(_at_once, (stack, facts))
     raise BadInput(
         f"Nothing to export for {image.name!r}: accept a mask or train a head first"
     )
@@ -102,12 +118,59 @@ def _at_once(content: Content) -> Steps[Content]:
     return content
 
 
+def _accepted(state: Labelling, image: Image) -> Steps[Content]:
+    yield Progress(0, 1, "collecting")
+    regions = [
+        {"plane": a.plane, "origin": a.origin, "pixels": pixels, **a.provenance}
+        for a, pixels in contributions(state, image)
+    ]
+    return label_map(state, image), {"what": "accepted labels", "regions": regions}
+
+
 def _predicted(work: Work[Prediction]) -> Steps[Content]:
     found: Prediction = yield from work.steps()
     return found.labels, {"what": "prediction", "regions": [found.provenance]}
 
 
+def _given(ws: Workspace, image: Image, what: Any, class_name: str | None) -> Content:
+    """Return what the caller wants written, with how it was made."""
+    if isinstance(what, Prediction):
+        check_of(what, image)
+        return what.labels, {"what": "prediction", "regions": [what.provenance]}
+    state = ws.labelling
+    if class_name is None and len(state.classes) == 1:
+        state, class_name = state.but(classes=_classes(state, what)), _OBJECT.name
+    item = accepted_region(
+        state, image, what, class_name, None, None, getattr(what, "provenance", None)
+    )
+    alone = state.but(accepted=(item,))
+    kind = "mask" if item.over else "given labels"
+    facts = {"plane": item.plane, "origin": item.origin, **item.provenance}
+    return label_map(alone, image), {"what": kind, "regions": [facts]}
+
+
 _OBJECT = LabelClass("object", 1, "#e69f00")
+
+
+def _classes(state: Labelling, what: Any) -> tuple[LabelClass, ...]:
+    if isinstance(what, Prediction) and what.classes:
+        return what.classes
+    return state.classes if len(state.classes) > 1 else (*state.classes, _OBJECT)
+
+
+def _head_in(facts: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the card of the head that the labels came from; the last, if several."""
+    cards = [region["head"] for region in facts["regions"] if "head" in region]
+    return cards[-1] if cards else None
+
+
+def _taught(
+    state: Labelling, image: str, head: Mapping[str, Any] | None
+) -> list[Annotation]:
+    """Return the annotations of an image that a head was trained on."""
+    card = {} if head is None else head
+    learned = {(a["image"], a["id"]) for a in card.get("annotations", ())}
+    return [a for a in state.annotations if (image, a.id) in learned]
 
 
 def _stack(image: Image, masks: dict[int, NDArray[np.bool_]]) -> NDArray[np.uint8]:
@@ -130,7 +193,7 @@ def export_head(ws: Workspace, path: str | Path) -> Work[Path]:
     model = ws.labelling.head
     if model is None:
         raise BadInput("There is no head yet: annotate two classes and fit first")
-    target = Path(path)
+    target = path_of(path, "path")
     if not target.name.endswith(".safetensors"):
         raise BadInput(f"A head's file ends in .head.safetensors, not {target.name!r}")
 
@@ -163,13 +226,13 @@ def export_table(
     WriteFailed
         If the folder cannot be written.
     """
-    target, state = Path(path), ws.labelling
+    target, state = path_of(path, "path"), ws.labelling
     if target.suffix.lower() != ".csv":
         raise BadInput(
             f"Tables are written as .csv, not {target.suffix or 'nothing'!r}"
         )
     having = [name for name in ws.images if _has_labels(state, name)]
-    names = having if images is None else list(images)
+    names = having if images is None else list_of(images, "images")
     if not names:
         raise BadInput("Nothing to measure: accept a mask or prediction first")
     sources = [ws.image(name) for name in names]

@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.arguments import choice_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.results import Prediction
 from napari_medfm.engine.provenance import version
-from napari_medfm.verbs.headfile import read_head
+from napari_medfm.verbs.heads import HasModel, model_of
 from napari_medfm.verbs.models import model_facts
 from napari_medfm.verbs.planes import PlaneReader
 from napari_medfm.verbs.predicting import predict_plane
 from napari_medfm.verbs.snapshot import Labels
-from napari_medfm.verbs.training import TrainedModel, train
+from napari_medfm.verbs.training import RECIPES, TrainedModel, train
 from napari_medfm.verbs.workspace import Workspace
 
 
@@ -43,6 +44,7 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
         If fewer than two classes (background counts) are annotated.
     """
     state = ws.labelling
+    choice_of(head, "head", RECIPES)
     labels = Labels.of(ws)
     labels.require_two_classes()
 
@@ -67,7 +69,7 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
 def predict(
     ws: Workspace,
     image: str,
-    head: TrainedModel | str | Path | None = None,
+    head: TrainedModel | HasModel | str | Path | None = None,
     planes: Sequence[int] | None = None,
 ) -> Work[Prediction]:
     """Apply a head to an image, at full resolution.
@@ -85,14 +87,12 @@ def predict(
         If there is no head yet, or it was made with another encoder.
     """
     source = ws.image(image)
-    model = read_head(head) if isinstance(head, (str, Path)) else head
-    model = model if model is not None else ws.labelling.head
+    model = ws.labelling.head if head is None else model_of(head)
     if model is None:
         raise BadInput(
             "There is no head yet: annotate two classes and fit, or load one"
         )
-    wanted = range(source.n_planes) if planes is None else planes
-    checked = [source.plane_index(plane) for plane in wanted]
+    checked = source.plane_indices(planes)
     biases = {
         value: bias
         for (name, value), bias in ws.labelling.thresholds.items()
@@ -164,4 +164,5 @@ def _predict(
         },
         classes=model.classes,
         planes=tuple(planes) if len(planes) < image.n_planes else None,
+        image_uid=image.uid,
     )

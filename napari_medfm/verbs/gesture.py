@@ -44,7 +44,7 @@ class Gesture(Generic[P, T]):
     """
 
     def __init__(self, plan: Callable[Concatenate[Workspace, P], Deed[T]]) -> None:
-        self._plan = plan
+        self.plan = plan
         self.__doc__ = plan.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -61,7 +61,7 @@ class Gesture(Generic[P, T]):
     ) -> Gesture[P, T] | Callable[P, T]:
         if session is None:
             return self
-        plan, name, workspace = self._plan, self._name, session.workspace
+        plan, name, workspace = self.plan, self._name, session.workspace
 
         @wraps(plan)
         def verb(*args: P.args, **kwargs: P.kwargs) -> T:

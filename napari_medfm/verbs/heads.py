@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from napari_medfm.core.arguments import path_of, shown
 from napari_medfm.core.errors import BadInput
 from napari_medfm.verbs.gesture import Deed
 from napari_medfm.verbs.headfile import read_head
@@ -56,7 +57,18 @@ def use_head(
 
 
 def model_of(head: TrainedModel | HasModel | str | Path) -> TrainedModel:
-    """Return the head itself, read where it is the path of a file."""
+    """Return the head itself, read where it is the path of a file.
+
+    Raises
+    ------
+    BadFile
+        If the file is not a head.
+    BadInput
+        If it is neither head nor path.
+    """
     if isinstance(head, (str, Path)):
-        return read_head(Path(head))
-    return head if isinstance(head, TrainedModel) else head.model
+        return read_head(path_of(head, "head"))
+    model = getattr(head, "model", head)
+    if not isinstance(model, TrainedModel):
+        raise BadInput(f"A head, or the path of one, is needed; got {shown(head)}")
+    return model

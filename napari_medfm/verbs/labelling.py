@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_medfm.core.arguments import shown
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import pixel_index, points_on
 from napari_medfm.core.image import Image
@@ -28,6 +29,7 @@ PALETTE = (
 )
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _MAX_CLASSES = 65535
+_MAX_NAME = 200
 
 
 def class_of(labelling: Labelling, name: str) -> LabelClass:
@@ -42,7 +44,36 @@ def class_of(labelling: Labelling, name: str) -> LabelClass:
         if label_class.name == name:
             return label_class
     known = ", ".join(repr(c.name) for c in labelling.classes)
-    raise BadInput(f"No class {name!r}: there are {known}. Use add_class first")
+    raise BadInput(f"No class {shown(name)}: there are {known}. Use add_class first")
+
+
+def class_name(name: Any) -> str:
+    """Return a new class's name without blanks around it.
+
+    Raises
+    ------
+    BadInput
+        If it is empty, too long, or no text.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise BadInput(f"A class needs a name, got {shown(name)}")
+    if len(name) > _MAX_NAME or not name.isprintable():
+        raise BadInput(f"A class's name is one line of up to {_MAX_NAME} characters")
+    return name.strip()
+
+
+def check_colour(colour: Any) -> None:
+    """Refuse what is no colour; None is for none given.
+
+    Raises
+    ------
+    BadInput
+        If it is not of the form #rrggbb.
+    """
+    if colour is None:
+        return
+    if not isinstance(colour, str) or not _COLOUR.fullmatch(colour):
+        raise BadInput(f"A colour is written #rrggbb, got {shown(colour)}")
 
 
 def with_class(labelling: Labelling, name: str, colour: str | None) -> Labelling:
@@ -53,13 +84,10 @@ def with_class(labelling: Labelling, name: str, colour: str | None) -> Labelling
     BadInput
         If the name is empty or taken, or the colour is not of the form #rrggbb.
     """
-    name = name.strip()
-    if not name:
-        raise BadInput("A class needs a name")
+    name = class_name(name)
     if any(c.name == name for c in labelling.classes):
         raise BadInput(f"There already is a class {name!r}: choose another name")
-    if colour is not None and not _COLOUR.fullmatch(colour):
-        raise BadInput(f"A colour is written #rrggbb, got {colour!r}")
+    check_colour(colour)
     value = max(c.value for c in labelling.classes) + 1
     if value > _MAX_CLASSES:
         raise BadInput(f"More than {_MAX_CLASSES} classes do not fit into a label map")
@@ -139,7 +167,7 @@ def without_annotation(labelling: Labelling, annotation_id: int) -> Labelling:
     """
     kept = tuple(a for a in labelling.annotations if a.id != annotation_id)
     if len(kept) == len(labelling.annotations):
-        raise BadInput(f"There is no annotation number {annotation_id}")
+        raise BadInput(f"There is no annotation number {shown(annotation_id)}")
     return labelling.but(annotations=kept)
 
 
@@ -169,6 +197,42 @@ def label_map(labelling: Labelling, image: Image) -> NDArray[np.unsignedinteger[
             place, values, where=(values != 0) | (not item.over), casting="unsafe"
         )
     return labels.reshape(image.shape)
+
+
+def contributions(labelling: Labelling, image: Image) -> list[tuple[Accepted, int]]:
+    """Return what of an image's label map each accepted region is the origin of.
+
+    Returns
+    -------
+    list of (region, pixels)
+        In order; regions that nothing is left of are not among them. A pixel that an
+        edit left as it was still belongs to the region before; every edit that changed
+        something is listed, also one that only erased.
+    """
+    items = [a for a in labelling.accepted if a.image == image.name]
+    counts = np.zeros(len(items) + 1, np.int64)
+    changed: set[int] = set()
+    for plane in range(image.n_planes):
+        owner = np.zeros(image.plane_shape, np.int32)
+        labels = np.zeros(image.plane_shape, np.uint16)
+        for number, item in enumerate(items, 1):
+            if item.plane not in (None, plane):
+                continue
+            flat = item.labels.reshape(-1, *image.plane_shape)
+            values = flat[plane if item.plane is None else 0]
+            where = (values != 0) | (not item.over)
+            if item.origin == "edited":
+                where &= values != labels
+                if where.any():
+                    changed.add(number)
+            labels[where] = values[where]
+            owner[where] = number
+        counts += np.bincount(owner[labels != 0], minlength=len(counts))
+    return [
+        (item, int(counts[number]))
+        for number, item in enumerate(items, 1)
+        if counts[number] or number in changed
+    ]
 
 
 def with_accepted(labelling: Labelling, accepted: Accepted) -> Labelling:

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from napari_medfm.core.arguments import path_of, text_of
 from napari_medfm.core.calls import Given
 from napari_medfm.engine.intake import image_of
 from napari_medfm.verbs.gesture import Deed
@@ -23,7 +24,7 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
     spacing: ArrayLike | None = None,
     affine: ArrayLike | None = None,
     channel_axis: int | None = None,
-    group: str | None = None,
+    group: str | int | None = None,
     levels: Sequence[Any] = (),
     source: Path | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -56,9 +57,11 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
     BadInput, BadFile
         If the image cannot be used, saying why.
     """
+    name = None if name is None else text_of(name, "name")
+    source = None if source is None else path_of(source, "source")
     key, as_in_file = "", source is not None
     if isinstance(image, (str, Path)):
-        source = Path(image)
+        source = path_of(image, "image")
         facts = _read(source, axes, spacing, affine, channel_axis)
         image, name = facts.pop("data"), name or _stem(source)
         facts["levels"] = levels or facts["levels"]

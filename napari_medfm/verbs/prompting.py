@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_medfm.core.arguments import array_of, shown
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box, points_on
 from napari_medfm.core.image import Image
@@ -91,6 +92,7 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
                 "stability": result.stability,
             },
             alternatives=result.alternatives,
+            image_uid=source.uid,
         )
         if not fresh():
             return made
@@ -142,8 +144,10 @@ def propagate(
         )
     index = source.plane_index(plane)
     start = _mask_on(source.plane_shape, mask)
-    first, last = (0, source.n_planes - 1) if to is None else sorted(to)
-    source.plane_index(first), source.plane_index(last)
+    reach = [0, source.n_planes - 1] if to is None else source.plane_indices(to)
+    if len(reach) != 2:
+        raise BadInput(f"to is the first and the last plane, got {shown(to)}")
+    first, last = sorted(reach)
     if not first <= index <= last:
         raise BadInput(f"Plane {index} lies outside the range {first} to {last}")
     origin = getattr(mask, "provenance", {"made_by": "given mask"})
@@ -175,7 +179,7 @@ def propagate(
             "range": [first, last],
             "started_from": origin,
         }
-        return Mask(volume, score, image, None, provenance)
+        return Mask(volume, score, image, None, provenance, image_uid=source.uid)
 
     return Work(f"Propagating in {image}", steps, commit)
 
@@ -223,7 +227,10 @@ def prompt_of(
     labels = None
     if clicks is not None:
         given = np.ones(len(clicks)) if point_labels is None else point_labels
-        labels = np.atleast_1d(np.asarray(given)).astype(bool)
+        marks = np.atleast_1d(array_of(given, "point_labels"))
+        labels = marks == 1
+        if not (labels | (marks == 0)).all():
+            raise BadInput(f"point_labels are 0 and 1, got {shown(point_labels)}")
         if labels.shape != (len(clicks),):
             raise BadInput(
                 f"{len(clicks)} points need as many labels (1 on the object, 0 beside "

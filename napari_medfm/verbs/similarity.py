@@ -7,12 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.arguments import list_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import points_on
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.results import Embedding
+from napari_medfm.engine.provenance import version
 from napari_medfm.engine.upsample import upsample
+from napari_medfm.verbs.models import model_facts
 from napari_medfm.verbs.planes import IndexCache, PlaneReader
 from napari_medfm.verbs.workspace import Workspace
 
@@ -58,15 +61,32 @@ def similarity(
     negative = points_on(against, source.shape)
     if not len(positive):
         raise BadInput("Nothing to compare with: give at least one position in `at`")
-    targets = [ws.image(name) for name in (images or [image])]
+    names = [image] if images is None else list_of(images, "images")
+    targets = [ws.image(name) for name in names]
     clicked = sorted({int(p) for p in _planes(np.concatenate([positive, negative]))})
     wanted = [(target, _wanted(target, image, clicked, planes)) for target in targets]
     reader, indices = ws.planes, ws.indices
     query = _Query(source, positive, negative, clicked)
+
+    def commit(maps: Maps) -> Maps:
+        facts = {
+            "made_by": "similarity",
+            "program": version(),
+            "model": model_facts(reader.encoder.get()),
+            "prompt": {
+                "clicked_image": image,
+                "like": positive.tolist(),
+                "unlike": negative.tolist(),
+            },
+        }
+        ws.similar.update({target.uid: facts for target in targets})
+        return maps
+
     return Work(
         f"Similarity in {image}",
         lambda: _maps(reader, indices, query, wanted),
-        lambda maps: maps,
+        commit,
+        lambda: ws.images.get(image) is source,
     )
 
 
@@ -104,7 +124,7 @@ def _wanted(
     target: Image, clicked_image: str, clicked: list[int], planes: Sequence[int] | None
 ) -> list[int]:
     if planes is not None:
-        return [target.plane_index(plane) for plane in planes]
+        return target.plane_indices(planes)
     return clicked if target.name == clicked_image else list(range(target.n_planes))
 
 

@@ -38,7 +38,7 @@ class Verb(Generic[P, T]):
     """
 
     def __init__(self, plan: Callable[Concatenate[Workspace, P], Work[T]]) -> None:
-        self._plan = plan
+        self.plan = plan
         self.__doc__ = plan.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -55,7 +55,7 @@ class Verb(Generic[P, T]):
     ) -> Verb[P, T] | BoundVerb[P, T]:
         if session is None:
             return self
-        return BoundVerb(self._name, self._plan, session.workspace)
+        return BoundVerb(self._name, self.plan, session.workspace)
 
 
 class BoundVerb(Generic[P, T]):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from psygnal import Signal
 
+from napari_medfm.core.arguments import shown
 from napari_medfm.core.calls import Call
 from napari_medfm.core.changes import Change
 from napari_medfm.core.errors import BadInput
@@ -43,6 +44,8 @@ class Workspace:
     ----------
     given
         What scripts call the arrays that were passed in; each another.
+    similar
+        How the last similarity map of each image (by its uid) was made.
     """
 
     changed = Signal(Change, reemission="queued")
@@ -61,6 +64,7 @@ class Workspace:
         self.indices = IndexCache()
         self.history: list[Call] = []
         self.given: set[str] = set()
+        self.similar: dict[int, dict[str, Any]] = {}
         self.labelling = Labelling(classes=(BACKGROUND,))
         self._past: list[Labelling] = []
         self._future: list[Labelling] = []
@@ -99,9 +103,9 @@ class Workspace:
         """
         try:
             return self.images[name]
-        except KeyError:
+        except (KeyError, TypeError):
             known = ", ".join(map(repr, self.images)) or "none yet; use add_image"
-            raise BadInput(f"No image {name!r} in this session: {known}") from None
+            raise BadInput(f"No image {shown(name)} in this session: {known}") from None
 
     def use_encoder(self, encoder: Model[Encoder]) -> None:
         """Read planes through another encoder from now on."""

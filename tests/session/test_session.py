@@ -281,7 +281,7 @@ def test_export_writes_labels_and_provenance(session, disc, tmp_path, suffix):
         (lambda s: s.add_class("background"), "already"),
         (lambda s: s.add_class(" "), "needs a name"),
         (lambda s: s.add_class("a", colour="red"), "#rrggbb"),
-        (lambda s: s.remove(7), "no annotation"),
+        (lambda s: s.remove(1), "no annotation"),
         (lambda s: s.fit(), "two classes"),
         (lambda s: s.predict("x"), "no head yet"),
         (lambda s: s.export_head("a.head.safetensors"), "no head yet"),

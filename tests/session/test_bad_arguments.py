@@ -1,0 +1,264 @@
+"""Every argument of every verb refuses what does not fit, in one clear line."""
+
+import inspect
+
+import numpy as np
+import pytest
+from toys import ToyEncoder, ToySegmenter
+
+from napari_medfm import Session
+from napari_medfm.core.errors import BadInput, MedfmError
+from napari_medfm.verbs.gesture import Gesture
+from napari_medfm.verbs.verb import Verb
+
+NAN, INF = float("nan"), float("inf")
+RAGGED = [[1, 2], [3]]
+HUGE = 10**30
+FLAT = np.zeros((40, 48), bool)
+FLAT[5:9, 5:9] = True
+
+NO_NAME = ["", "nothing here", 3, None, NAN, ["x"], {}, b"x"]
+NO_TEXT = ["", "  ", 3, NAN, ["x"], {}, b"x"]
+NO_PLANE = ["0", 1.5, NAN, INF, [0], -1, 99, HUGE, True, object()]
+NO_PLANES = [3, "0", [], [1.5], [[0], [1, 2]], [-1], [HUGE], [NAN], {"a": 1}]
+NO_POINTS = [
+    *("here", 5, [5], [], RAGGED, [["a", "b"]], [(NAN, 1)], [(INF, 1)], [(-9, 1)]),
+    *([(HUGE, 1)], [(1, 2, 3, 4)], [[(1, 2)]], [object()], {"a": 1}, [(1j, 2)]),
+]
+NO_BOX = [
+    *("box", 5, [], [1, 2, 3], RAGGED, [NAN, 0, 5, 5], [0, 0, INF, 5], [0, 0, 0, 9]),
+    *(
+        [-9, -9, -5, -5],
+        [HUGE, HUGE, HUGE * 2, HUGE * 2],
+        ["a", "b", "c", "d"],
+        object(),
+    ),
+]
+NO_MASK = [
+    *("mask", 5, [], RAGGED, np.ones((3, 3), bool), np.ones((40, 48)), {"a": 1}),
+    *([["a"]], np.full((40, 48), NAN), object(), np.ones((2, 40, 48, 1), bool)),
+]
+NO_PATH = ["", 3, NAN, [], {}, b"", "a\0b", "/"]
+NO_RECIPE = ["magic", "", 3, NAN, ["ridge"], {}]
+NO_SPACING = [
+    "mm",
+    0,
+    -1,
+    NAN,
+    INF,
+    [],
+    [1, 2, 3, 4, 5],
+    RAGGED,
+    1e300,
+    object(),
+    [1j, 1],
+]
+NO_AFFINE = [
+    *("eye", 1, [], RAGGED, np.eye(2), np.zeros((3, 3)), np.full((3, 3), NAN)),
+    *(np.eye(3) * 1e300, np.diag([INF, 1, 1]), [["a"] * 3] * 3),
+]
+NO_IMAGE = [
+    *(None, 5, [], RAGGED, {}, object(), np.array(5.0), np.ones(7), np.ones((0, 9))),
+    *(np.ones((2, 2, 3, 40, 48)), np.full((9, 9), NAN), np.ones((9, 9), complex)),
+    *(np.array([["a", "b"]]), "no-such-file.tif", b"file", np.ones((9, 9), object)),
+]
+MASK = {"image": "ct", "mask": FLAT, "plane": 1}
+TABLE = {
+    "add_image": (
+        {"image": np.arange(2000.0).reshape(40, 50)},
+        {
+            "image": NO_IMAGE,
+            "name": NO_TEXT,
+            "axes": ["", "xy", "yyx", "zyxc", 3, NAN, ["y", "x"], "qx", "x" * 99],
+            "spacing": NO_SPACING,
+            "affine": NO_AFFINE,
+            "channel_axis": ["c", 1.5, NAN, 7, -9, HUGE, True, [0]],
+            "group": ["", NAN, [1], {}, True, 1.5],
+            "levels": [5, "levels", [5], [np.ones(3)], [np.ones((0, 3))]],
+            "source": NO_PATH,
+            "metadata": [5, "m", [1]],
+        },
+    ),
+    "remove_image": ({"name": "x"}, {"name": NO_NAME}),
+    "add_class": (
+        {"name": "new"},
+        {
+            "name": [*NO_TEXT, None, "lesion", "a\nb", "n" * 10_000],
+            "colour": ["red", "", 3, NAN, "#12345", "#gggggg", ["#123456"]],
+        },
+    ),
+    "annotate": (
+        {"image": "x", "class_name": "lesion", "points": [(1, 1)]},
+        {"image": NO_NAME, "class_name": NO_NAME, "points": NO_POINTS},
+    ),
+    "annotate mask": (
+        {"image": "ct", "class_name": "lesion", "mask": FLAT, "plane": 1},
+        {"mask": NO_MASK, "plane": NO_PLANE},
+    ),
+    "remove": (
+        {"annotation_id": 1},
+        {"annotation_id": [0, -1, 99, HUGE, "1", NAN, None, [1], 1.5, True]},
+    ),
+    "accept": (
+        {"image": "ct", "what": FLAT, "class_name": "lesion", "plane": 1},
+        {
+            "image": NO_NAME,
+            "what": [x for x in NO_MASK if x is not object],
+            "class_name": ["", "nothing here", 3, NAN, ["x"]],
+            "plane": NO_PLANE,
+            "origin": ["magic", "", 3, NAN, ["mask"]],
+            "provenance": ["text", 5, [1]],
+        },
+    ),
+    "set_threshold": (
+        {"image": "x", "class_name": "lesion", "threshold": 0.4},
+        {
+            "image": NO_NAME,
+            "class_name": NO_NAME,
+            "threshold": ["half", NAN, INF, -1, 0, 1, HUGE, None, [0.5], True, 1j],
+        },
+    ),
+    "use_head": ({"head": None}, {"head": [*NO_PATH, None, "no-such.head", {}]}),
+    "embed": ({"image": "ct"}, {"image": NO_NAME, "planes": NO_PLANES}),
+    "similarity": (
+        {"image": "x", "at": [(5, 5)]},
+        {
+            "image": NO_NAME,
+            "at": NO_POINTS,
+            "against": [x for x in NO_POINTS if x != []],
+            "images": [5, "x", ["y"], [3], [["x"]]],
+            "planes": NO_PLANES,
+        },
+    ),
+    "segment": (
+        {"image": "ct", "box": (5, 5, 20, 20), "plane": 1},
+        {
+            "image": NO_NAME,
+            "box": NO_BOX,
+            "points": [x for x in NO_POINTS if x != []],
+            "mask": NO_MASK,
+            "plane": [*NO_PLANE, None],
+        },
+    ),
+    "segment points": (
+        {"image": "x", "points": [(5, 5)], "point_labels": [1]},
+        {"point_labels": ["a", [], [1, 1], RAGGED, [NAN], [2], [-1], [0], object()]},
+    ),
+    "propagate": (
+        MASK,
+        {
+            "image": [*NO_NAME, "x"],
+            "mask": [*NO_MASK, np.zeros((40, 48), bool)],
+            "plane": [*NO_PLANE, None],
+            "to": [5, "ab", [], (1,), (1, 2, 3), (-1, 2), (0, 99), (NAN, 2), (3, 4)],
+        },
+    ),
+    "segment_all": ({"image": "x"}, {"image": NO_NAME, "plane": NO_PLANE}),
+    "fit": ({}, {"head": NO_RECIPE}),
+    "predict": (
+        {"image": "ct"},
+        {
+            "image": NO_NAME,
+            "head": [*NO_PATH, "no-such.head", {}, Session],
+            "planes": NO_PLANES,
+        },
+    ),
+    "suggest": (
+        {"image": "ct"},
+        {
+            "image": NO_NAME,
+            "n": [0, -1, 1.5, NAN, "5", None, HUGE, [5], True],
+            "planes": NO_PLANES,
+        },
+    ),
+    "report": ({}, {"head": NO_RECIPE}),
+    "export_masks": (
+        {"image": "x", "path": "a.tif", "what": FLAT, "class_name": "lesion"},
+        {
+            "image": NO_NAME,
+            "path": [*NO_PATH, "a.exe", "a"],
+            "what": NO_MASK,
+            "class_name": ["", "nothing here", 3, NAN, ["x"]],
+        },
+    ),
+    "export_head": ({"path": "a.safetensors"}, {"path": [*NO_PATH, "a.bin"]}),
+    "export_table": (
+        {"path": "a.csv"},
+        {"path": [*NO_PATH, "a.xls"], "images": [5, "x", ["y"], [], [3]]},
+    ),
+    "use_encoder": ({}, {"encoder": ["dino", "", 3, None, NAN, [], object()]}),
+    "use_segmenter": ({}, {"segmenter": ["sam!", "", 3, None, NAN, [], object()]}),
+    "mask": ({"image": "ct", "plane": 1}, {"image": NO_NAME, "plane": NO_PLANE}),
+    "labels": ({"image": "ct"}, {"image": NO_NAME}),
+}
+CASES = [
+    pytest.param(
+        name.split()[0], {**valid, argument: value}, id=f"{name}-{argument}-{n}"
+    )
+    for name, (valid, arguments) in TABLE.items()
+    for argument, values in arguments.items()
+    for n, value in enumerate(values)
+]
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    s = Session(ToyEncoder(), ToySegmenter(), cache_dir=folder)
+    pixels = np.random.default_rng(0).normal(size=(5, 40, 48)).astype(np.float32)
+    s.add_image(pixels[0], name="x")
+    s.add_image(pixels, name="ct")
+    s.add_class("lesion")
+    s.annotate("x", "lesion", points=[(5, 5), (6, 9)])
+    s.annotate("x", "background", points=[(30, 30), (35, 9)])
+    s.fit("ridge")
+    return s
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("verb", "arguments"), CASES)
+def test_refused_in_one_line(session, verb, arguments, tmp_path):
+    before, history = session.labelling, session.history
+    with pytest.raises(MedfmError) as caught:
+        getattr(session, verb)(**arguments)
+    assert isinstance(caught.value, ValueError)
+    assert 8 < len(str(caught.value)) < 400
+    assert "\n" not in str(caught.value)
+    assert session.labelling is before
+    assert session.history == history
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
+
+
+def test_the_table_knows_every_argument_of_every_verb():
+    verbs = {
+        name: inspect.signature(member.plan)
+        for name, member in vars(Session).items()
+        if isinstance(member, (Gesture, Verb))
+    }
+    for name, signature in verbs.items():
+        tested = {
+            argument
+            for case, (_, arguments) in TABLE.items()
+            if case.split()[0] == name
+            for argument in arguments
+        }
+        assert tested == set(signature.parameters) - {"ws"}, name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"encoder": 5},
+        {"encoder": None},
+        {"encoder": "no such model"},
+        {"segmenter": object()},
+        {"cache_dir": 5},
+    ],
+)
+def test_a_session_that_cannot_be(arguments):
+    with pytest.raises(BadInput):
+        Session(**arguments)
