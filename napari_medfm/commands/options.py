@@ -112,11 +112,14 @@ def add_image_facts(parser: ArgumentParser) -> None:
         metavar="N,N[,N]",
         help="physical pixel size per axis, row before column",
     )
+    parser.add_argument(
+        "--series", metavar="UID", help="which series, where a DICOM folder has several"
+    )
 
 
 def image_facts(args: argparse.Namespace) -> dict[str, Any]:
     """Return what `add_image_facts` read, for `Session.add_image`."""
-    return {"axes": args.axes, "spacing": args.spacing}
+    return {"axes": args.axes, "spacing": args.spacing, "series": args.series}
 
 
 def session_of(args: argparse.Namespace, **models: Any) -> Session:

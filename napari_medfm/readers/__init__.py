@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from napari_medfm.core.errors import BadFile, BadInput
-from napari_medfm.readers import dicom, nifti, picture, tiff
+from napari_medfm.readers import dicom, nifti, nrrd, omezarr, picture, tiff
 from napari_medfm.readers._loaded import Loaded, ReaderSpec
 
 __all__ = ["Loaded", "ReaderSpec", "read_image", "reader_of", "specs", "suffixes"]
 
-_SPECS = (dicom.SPEC, nifti.SPEC, tiff.SPEC, picture.SPEC)  # DICOM may begin as TIFF
+_SPECS = (
+    dicom.SPEC,  # may begin as TIFF
+    nifti.SPEC,
+    nrrd.SPEC,
+    tiff.SPEC,
+    picture.SPEC,
+    omezarr.SPEC,
+)
 _START = 512
 
 
@@ -30,7 +37,7 @@ def suffixes() -> tuple[str, ...]:
 
 
 def read_image(path: str | Path, *, series: str | None = None) -> Loaded:
-    """Read an image file, or a folder with a DICOM series.
+    """Read an image file, or a folder with a DICOM series or OME-Zarr image.
 
     The content decides where it is recognised, the suffix otherwise.
 
@@ -64,7 +71,8 @@ def reader_of(path: str | Path) -> ReaderSpec:
     """
     path = Path(path)
     if path.is_dir():
-        return dicom.SPEC
+        found = (s for s in _SPECS if s.recognises_folder and s.recognises_folder(path))
+        return next(found, dicom.SPEC)
     if not path.exists():
         raise BadInput(f"There is no file {path}")
     try:

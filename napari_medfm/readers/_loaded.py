@@ -66,6 +66,8 @@ class ReaderSpec:
         Whether the first 512 bytes of a file are of this format.
     read
         Reads a path that exists.
+    recognises_folder
+        Whether a folder is of this format; None where no folder is.
     """
 
     name: str
@@ -73,3 +75,4 @@ class ReaderSpec:
     suffixes: tuple[str, ...]
     recognises: Callable[[bytes], bool]
     read: Callable[[Path], Loaded]
+    recognises_folder: Callable[[Path], bool] | None = None

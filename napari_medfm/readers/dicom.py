@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadFile, BadInput
+from napari_medfm.engine.dicomfiles import check_deflated, headers_below
 from napari_medfm.readers._dicomgeometry import (
     Placement,
     along_normal,
@@ -23,10 +24,11 @@ from napari_medfm.readers._dicomgeometry import (
     stack_affine,
     to_world,
 )
+from napari_medfm.readers._dicompixels import pixels_of
+from napari_medfm.readers._dicomwindows import windows_of
 from napari_medfm.readers._guard import check_size, reading
 from napari_medfm.readers._loaded import Loaded, ReaderSpec
 
-_MAX_FILES = 20_000
 _TAGS = (
     "SeriesInstanceUID",
     "Modality",
@@ -40,6 +42,7 @@ _TAGS = (
     "Columns",
     "NumberOfFrames",
     "SamplesPerPixel",
+    "SOPInstanceUID",
 )
 
 
@@ -59,24 +62,28 @@ def read_dicom(path: Path, series: str | None = None) -> Loaded:
     BadFile
         If a file is damaged or not DICOM.
     """
+    _check_installed(path)
+    if path.is_dir():
+        return _folder(path, series)
+    return _file(path)
+
+
+def _check_installed(path: Path) -> None:
     if importlib.util.find_spec("pydicom") is None:
         raise BadInput(
             f'To read {path.name}: pip install "napari-medfm[dicom]", which brings '
             "pydicom"
         )
-    if path.is_dir():
-        return _folder(path, series)
-    return _file(path)
 
 
 def _file(path: Path) -> Loaded:
     dataset = _dataset(path)
     with reading(path, *_errors()):
         _check_declared(path, dataset, 1)
-        data = _pixels(dataset, path)
+        data = pixels_of(path, dataset)
         frames = _int(dataset, "NumberOfFrames", 1)
-        channel = data.ndim - 1 if _int(dataset, "SamplesPerPixel", 1) > 1 else None
-        metadata = _metadata(dataset)
+        channel = data.ndim - 1 if data.ndim > 2 + (frames > 1) else None
+        metadata = _metadata([dataset], frames)
         if frames == 1:
             place = placement_of(dataset)
             metadata["affine_3d"] = None if place is None else place.affine().tolist()
@@ -86,6 +93,7 @@ def _file(path: Path) -> Loaded:
         if placed is None:
             return Loaded(data, channel, metadata=metadata)
         order = along_normal(placed)
+        metadata["dicom"]["frames"] = [i + 1 for i in order]
         affine = to_world(stack_affine(path.name, [placed[i] for i in order]))
     return Loaded(data[order], channel, spacing_of(affine), affine, metadata=metadata)
 
@@ -133,14 +141,15 @@ def _stack(folder: Path, files: list[tuple[Path, Any]]) -> Loaded:
             placed, affine = _in_order(folder, placed)
         first = _dataset(placed[0][1])
         _check_declared(folder, first, len(placed))
-        slices = [_pixels(first, placed[0][1])]
-        slices += [_pixels(_dataset(path), path) for _, path, _ in placed[1:]]
+        slices = [pixels_of(placed[0][1], first)]
+        slices += [pixels_of(path, _dataset(path)) for _, path, _ in placed[1:]]
         if len({s.shape for s in slices}) > 1:
             raise BadInput(f"The slices in {folder.name} have different shapes")
         data = np.stack(slices).astype(np.result_type(*{s.dtype for s in slices}))
     spacing = None if affine is None else spacing_of(affine)
     channel = 3 if data.ndim == 4 else None
-    return Loaded(data, channel, spacing, affine, metadata=_metadata(first))
+    metadata = _metadata([first, *(header for _, _, header in placed[1:])], 1)
+    return Loaded(data, channel, spacing, affine, metadata=metadata)
 
 
 def _in_order(
@@ -152,24 +161,24 @@ def _in_order(
     return [placed[i] for i in order], to_world(affine)
 
 
-def _series_of(folder: Path) -> dict[str, list[tuple[Path, Any]]]:
-    """Return the DICOM images below a folder by series; links are not followed."""
-    import pydicom
-    from pydicom.errors import InvalidDicomError
+def series_in(folder: Path) -> dict[str, str]:
+    """Return the UID and modality of each image series in a folder, in order of UID.
 
+    Raises
+    ------
+    BadFile, BadInput
+        As `read_dicom`.
+    """
+    _check_installed(folder)
+    with reading(folder, *_errors()):
+        found = _series_of(folder)
+    return {uid: _text(found[uid][0][1], "Modality") for uid in sorted(found)}
+
+
+def _series_of(folder: Path) -> dict[str, list[tuple[Path, Any]]]:
+    """Return the DICOM images below a folder by series."""
     found: dict[str, list[tuple[Path, Any]]] = {}
-    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink()]
-    if len(files) > _MAX_FILES:
-        raise BadInput(
-            f"{folder.name} holds {len(files)} files: choose the folder of one series"
-        )
-    for path in files:
-        try:
-            header = pydicom.dcmread(
-                path, stop_before_pixels=True, specific_tags=list(_TAGS)
-            )
-        except InvalidDicomError:
-            continue
+    for path, header in headers_below(folder, _TAGS):
         if "Rows" in header and "Columns" in header:
             uid = _text(header, "SeriesInstanceUID")
             found.setdefault(uid, []).append((path, header))
@@ -180,30 +189,8 @@ def _dataset(path: Path) -> Any:
     import pydicom
 
     with reading(path, *_errors()):
+        check_deflated(path)
         return pydicom.dcmread(path)
-
-
-def _pixels(dataset: Any, path: Path) -> NDArray[Any]:
-    """Return pixels in the scanner's units: rescaled, whole numbers kept whole."""
-    from pydicom.pixels.processing import apply_rescale, convert_color_space
-
-    with reading(path, *_errors()):
-        if "PixelData" not in dataset:
-            raise BadFile(f"{path.name} is DICOM without pixels")
-        data: NDArray[Any] = dataset.pixel_array
-        if _int(dataset, "SamplesPerPixel", 1) > 1:
-            name = _text(dataset, "PhotometricInterpretation")
-            if name.startswith("YBR_FULL"):
-                data = convert_color_space(data, name, "RGB")
-            return data
-        rescaled: NDArray[Any] = np.asarray(apply_rescale(data, dataset))
-        if rescaled.dtype.kind != "f":
-            return rescaled
-        whole: NDArray[Any] = np.rint(rescaled)
-        if np.array_equal(whole, rescaled) and np.abs(whole).max(initial=0) < 2**31:
-            small = np.abs(whole).max(initial=0) < 2**15
-            return whole.astype(np.int16 if small else np.int32)
-        return rescaled.astype(np.float32)
 
 
 def _check_declared(path: Path, dataset: Any, files: int) -> None:
@@ -211,23 +198,29 @@ def _check_declared(path: Path, dataset: Any, files: int) -> None:
     count *= _int(dataset, "SamplesPerPixel", 1) * _int(dataset, "NumberOfFrames", 1)
     if count < 1:
         raise BadFile(f"{path.name} is DICOM without pixels")
+    if "TotalPixelMatrixColumns" in dataset and _int(dataset, "NumberOfFrames", 1) > 1:
+        raise BadInput(
+            f"{path.name} is a slide in DICOM tiles: convert it to a pyramidal OME-TIFF"
+        )
     check_size(path, count * files * 8)
 
 
-def _metadata(dataset: Any) -> dict[str, Any]:
-    centre, width = dataset.get("WindowCenter"), dataset.get("WindowWidth")
-    window = None
-    if centre is not None and width is not None:
-        middle = float(np.atleast_1d(np.asarray(centre, float))[0])
-        half = float(np.atleast_1d(np.asarray(width, float))[0]) / 2
-        window = (middle - half, middle + half) if half > 0 else None
+def _metadata(files: list[Any], frames: int) -> dict[str, Any]:
+    """Return what is kept of the tags; ``files`` in the order of the planes."""
+    first = files[0]
+    windows = windows_of(first)
     return {
         "format": "dicom",
         "unit": "mm",
-        "window": window,
-        "modality": _text(dataset, "Modality"),
-        "photometric": _text(dataset, "PhotometricInterpretation"),
-        "series_uid": _text(dataset, "SeriesInstanceUID"),
+        "window": windows[0][:2] if windows else None,
+        "windows": windows,
+        "modality": _text(first, "Modality"),
+        "photometric": _text(first, "PhotometricInterpretation"),
+        "series_uid": _text(first, "SeriesInstanceUID"),
+        "dicom": {
+            "sop_uids": [_text(one, "SOPInstanceUID") for one in files],
+            "frames": list(range(1, frames + 1)),
+        },
     }
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.readers._guard import check_packed, check_size, reading
-from napari_medfm.readers._lazytiff import LazyTiff
+from napari_medfm.readers._lazy import lazy_tiff
 from napari_medfm.readers._loaded import Loaded, ReaderSpec
+from napari_medfm.readers._slide import slide_facts
 from napari_medfm.readers._tiffspacing import spacing_of
 
 if TYPE_CHECKING:
@@ -26,10 +27,11 @@ _PLANES = "ZTIQR"
 
 
 def read_tiff(path: Path) -> Loaded:
-    """Read the first image series of a .tif, .tiff or .ome.tiff file.
+    """Read the first image series of a .tif, .tiff or .ome.tiff file, or a slide.
 
     Large images and pyramids are opened, not read: their parts come from the file when
-    asked for. Bit depth is kept; palettes become RGB.
+    asked for. Bit depth is kept; palettes become RGB. A slide's label and overview are
+    never read.
 
     Raises
     ------
@@ -44,11 +46,12 @@ def read_tiff(path: Path) -> Loaded:
         with tifffile.TiffFile(path, _multifile=False) as tif:
             if not tif.series:
                 raise BadFile(f"{path.name} holds no image")
-            series = tif.series[0]
+            slide = slide_facts(path, tif)
+            series = tif.series[slide.series]
             channel = _channel_axis(path, series.axes, series.shape)
             _check(path, tif, series)
             keyframe = series.keyframe
-            spacing, unit = spacing_of(tif, series.axes)
+            spacing, unit = slide.spacing or spacing_of(tif, series.axes)
             metadata = {
                 "format": "tiff",
                 "unit": unit,
@@ -56,6 +59,7 @@ def read_tiff(path: Path) -> Loaded:
                 "tiff_axes": series.axes,
                 "photometric": getattr(keyframe.photometric, "name", None),
                 "other_images": len(tif.series) - 1,
+                **({"vendor": slide.vendor} if slide.vendor else {}),
             }
             if series.nbytes <= _IN_MEMORY and len(series.levels) == 1:
                 data = _with_colours(series.asarray(), keyframe)
@@ -63,7 +67,7 @@ def read_tiff(path: Path) -> Loaded:
                     channel = data.ndim - 1
                 return Loaded(data, channel, spacing, metadata=metadata)
             count = len(series.levels)
-        levels = tuple(LazyTiff(path, level) for level in range(count))
+        levels = tuple(lazy_tiff(path, n, slide.series) for n in range(count))
     return Loaded(levels[0], channel, spacing, levels=levels[1:], metadata=metadata)
 
 
@@ -125,8 +129,8 @@ def _recognises(start: bytes) -> bool:
 
 SPEC = ReaderSpec(
     "tiff",
-    "TIFF, OME-TIFF, ImageJ stack",
-    (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".svs"),
+    "TIFF, OME-TIFF, ImageJ stack, slide",
+    (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".svs", ".ndpi", ".scn"),
     _recognises,
     read_tiff,
 )

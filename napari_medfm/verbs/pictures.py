@@ -28,6 +28,7 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
     levels: Sequence[Any] = (),
     source: Path | None = None,
     metadata: Mapping[str, Any] | None = None,
+    series: str | None = None,
 ) -> Deed[str]:
     """Add an image and return its name.
 
@@ -51,6 +52,8 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
     source, metadata
         File that an array was read from, and what `napari_medfm.readers` said of
         it; `script` then reads the file.
+    series
+        SeriesInstanceUID, where a DICOM folder holds several.
 
     Raises
     ------
@@ -61,8 +64,11 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
     source = None if source is None else path_of(source, "source")
     key, as_in_file = "", source is not None
     if isinstance(image, (str, Path)):
+        from napari_medfm.readers import read_image
+
         source = path_of(image, "image")
-        facts = _read(source, axes, spacing, affine, channel_axis)
+        loaded = read_image(source, series=series)
+        facts = _told(loaded, axes, spacing, affine, channel_axis)
         image, name = facts.pop("data"), name or _stem(source)
         facts["levels"] = levels or facts["levels"]
     else:
@@ -86,15 +92,13 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
         "affine": None if as_in_file else affine,
         "channel_axis": channel_axis,
         "group": group,
+        "series": series,
     }
     return Deed(do, (Given(f"images[{key!r}]") if key else str(source),), written)
 
 
-def _read(path: Path, axes: Any, spacing: Any, affine: Any, channel: Any) -> Any:
-    """Read a file; what the caller says of it wins over what it says of itself."""
-    from napari_medfm.readers import read_image
-
-    loaded = read_image(path)
+def _told(loaded: Any, axes: Any, spacing: Any, affine: Any, channel: Any) -> Any:
+    """Return an image's facts; the caller's word wins over the file's."""
     told = spacing is not None or affine is not None
     return {
         "data": loaded.data,

@@ -9,6 +9,8 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.readers import read_image
+from napari_medfm.readers.napari_reader import napari_get_reader
+from napari_medfm.session import Session
 
 RNG = np.random.default_rng(0)
 TURN = 0.3
@@ -211,3 +213,125 @@ def test_files_of_pydicom(name, shape):
 def test_files_without_pixels_are_refused(name):
     with pytest.raises(BadFile, match=name.split(".")[0]):
         read_image(get_testdata_file(name, download=False))
+
+
+def test_every_window_preset_is_kept(series):
+    folder, pixels = series
+    (folder / "more").mkdir()
+    slice_of(
+        pixels[0],
+        [0, 0, 0],
+        uid="1.2.9",
+        WindowCenter=[40, -600],
+        WindowWidth=[400, 1500],
+        WindowCenterWidthExplanation=["BODY", "LUNG"],
+    ).save_as(folder / "more" / "z", enforce_file_format=True)
+    loaded = read_image(folder / "more")
+    assert loaded.metadata["windows"] == [(-160, 240, "BODY"), (-1350, 150, "LUNG")]
+    assert loaded.metadata["window"] == (-160, 240)
+
+
+def _item(**tags):
+    made = pydicom.Dataset()
+    for name, value in tags.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_an_enhanced_file_keeps_everything_in_its_groups(tmp_path):
+    pixels = RNG.integers(0, 3000, (3, 6, 7))
+    made = slice_of(pixels[0], [0, 0, 0], NumberOfFrames=3)
+    made.PixelData = pixels.astype("<u2").tobytes()
+    orientation, spacing = made.ImageOrientationPatient, made.PixelSpacing
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+        delattr(made, name)
+    for name in ("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"):
+        delattr(made, name)
+    made.SharedFunctionalGroupsSequence = [
+        _item(
+            PlaneOrientationSequence=[_item(ImageOrientationPatient=orientation)],
+            PixelMeasuresSequence=[_item(PixelSpacing=spacing)],
+            FrameVOILUTSequence=[_item(WindowCenter=40, WindowWidth=400)],
+        )
+    ]
+    made.PerFrameFunctionalGroupsSequence = [
+        _item(
+            PlanePositionSequence=[
+                _item(ImagePositionPatient=[float(round(v, 6)) for v in depth * NORMAL])
+            ],
+            PixelValueTransformationSequence=[
+                _item(RescaleSlope=slope, RescaleIntercept=-1024)
+            ],
+        )
+        for depth, slope in ((4, 1), (2, 2), (0, 3))
+    ]
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    loaded = read_image(tmp_path / "a.dcm")
+    wanted = np.stack([pixels[2] * 3, pixels[1] * 2, pixels[0]]) - 1024
+    np.testing.assert_array_equal(loaded.data, wanted)
+    np.testing.assert_allclose(loaded.spacing, (2, 0.5, 0.25), rtol=1e-5)
+    assert loaded.metadata["window"] == (-160, 240)
+    assert loaded.metadata["dicom"]["frames"] == [3, 2, 1]
+
+
+def test_the_source_of_each_plane_is_kept(series):
+    folder, _ = series
+    uids = read_image(folder).metadata["dicom"]["sop_uids"]
+    files = [pydicom.dcmread(folder / name) for name in "dbeac"]
+    assert uids == [one.SOPInstanceUID for one in files]
+
+
+def test_what_nothing_installed_unpacks_is_refused_with_a_way_out(monkeypatch):
+    from pydicom.pixels.decoders import JPEG2000LosslessDecoder
+
+    monkeypatch.setattr(type(JPEG2000LosslessDecoder), "is_available", False)
+    with pytest.raises(BadInput, match="python-gdcm"):
+        read_image(get_testdata_file("JPEG2000.dcm", download=False))
+
+
+def test_a_packed_frame_larger_than_declared_is_refused(tmp_path):
+    made = pydicom.dcmread(get_testdata_file("SC_rgb_jpeg_dcmtk.dcm", download=False))
+    made.Rows = made.Columns = 50
+    made.save_as(tmp_path / "a.dcm")
+    with pytest.raises(BadFile, match="declares frames of"):
+        read_image(tmp_path / "a.dcm")
+
+
+def test_a_deflated_bomb_is_measured_first(tmp_path, monkeypatch):
+    from napari_medfm.engine import dicomfiles
+
+    path = get_testdata_file("image_dfl.dcm", download=False)
+    assert read_image(path).data.shape == (512, 512)
+    monkeypatch.setattr(dicomfiles, "_MAX_INFLATED", 100_000)
+    with pytest.raises(BadFile, match="unpacks to over"):
+        read_image(path)
+
+
+def test_palettes_become_colours():
+    loaded = read_image(get_testdata_file("examples_palette.dcm", download=False))
+    assert loaded.data.shape == (350, 800, 3)
+    assert loaded.channel_axis == 2
+
+
+def test_each_series_of_a_folder_becomes_a_layer(series):
+    folder, pixels = series
+    (folder / "more").mkdir()
+    for place, uid in enumerate(("1.2.9", "1.2.8", "1.2.8")):
+        slice_of(pixels[0], [0, 0, 0], uid=uid).save_as(
+            folder / "more" / f"z{place}", enforce_file_format=True
+        )
+    with pytest.warns(UserWarning, match="Series 2 .*same place"):
+        layers = napari_get_reader(str(folder))(str(folder))
+    assert [layer[0].shape for layer in layers] == [(5, 6, 7), (6, 7)]
+    assert [layer[1]["name"] for layer in layers] == ["ct 1 CT", "ct 3 CT"]
+
+
+def test_a_session_takes_one_series(series):
+    folder, pixels = series
+    slice_of(pixels[0], [0, 0, 0], uid="1.2.9").save_as(
+        folder / "z", enforce_file_format=True
+    )
+    session = Session()
+    name = session.add_image(folder, series="1.2.3")
+    assert session.images[name].shape == (5, 6, 7)
+    assert "series='1.2.3'" in session.script()

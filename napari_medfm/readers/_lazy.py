@@ -1,0 +1,100 @@
+"""Pixels that stay in their file until asked for."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from napari_medfm.readers._guard import check_size, reading
+
+
+class Lazy:
+    """An array on disk, cut as NumPy cuts; damage found later is a `BadFile`.
+
+    Parameters
+    ----------
+    array
+        A zarr array.
+    path
+        The file it comes from, for messages.
+    fixed
+        One entry an axis of ``array``: an index at which it is cut, or None to keep it.
+    close
+        Called when the object goes.
+    """
+
+    def __init__(
+        self,
+        array: Any,
+        path: Path,
+        fixed: tuple[int | None, ...] | None = None,
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        self._array = array
+        self._path = path
+        self._fixed = fixed or (None,) * len(array.shape)
+        if close is not None:
+            weakref.finalize(self, close)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size along each axis."""
+        sizes = zip(self._array.shape, self._fixed, strict=True)
+        return tuple(int(size) for size, at in sizes if at is None)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a pixel."""
+        kind: np.dtype[Any] = np.dtype(self._array.dtype)
+        return kind
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        """Read a part."""
+        given = iter(_whole(index, self.ndim))
+        key = tuple(next(given) if at is None else at for at in self._fixed)
+        with reading(self._path):
+            return np.asarray(self._array[key])
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[Any]:
+        """Read all."""
+        check_size(self._path, int(np.prod(self.shape)) * self.dtype.itemsize)
+        return np.asarray(self[...], dtype)
+
+
+def _whole(index: Any, ndim: int) -> tuple[Any, ...]:
+    """Return an index with one entry an axis."""
+    parts = index if isinstance(index, tuple) else (index,)
+    dots = [i for i, part in enumerate(parts) if part is Ellipsis]
+    missing = (slice(None),) * (ndim - len(parts) + len(dots))
+    if not dots:
+        return (*parts, *missing)
+    return (*parts[: dots[0]], *missing, *parts[dots[0] + 1 :])
+
+
+def lazy_tiff(path: Path, level: int, series: int = 0) -> Lazy:
+    """Open one level of an image series; the file closes with the object.
+
+    Parameters
+    ----------
+    level
+        0 is the finest.
+    """
+    import tifffile
+    import zarr
+
+    store: Any = tifffile.imread(
+        path, aszarr=True, series=series, level=level, _multifile=False
+    )
+    return Lazy(zarr.open_array(store, mode="r"), path, close=store.close)
