@@ -1,0 +1,89 @@
+// Drives the quick start notebook in JupyterLab, in a headless Chromium, as a person would.
+//
+//   node scripts/drive_notebook.mjs URL OUT_FOLDER
+//
+// URL is that of a running JupyterLab, opened on notebooks/quick_start.ipynb. Needs
+// playwright-core (npm) and Chromium at CHROMIUM, or /usr/bin/chromium.
+import { chromium } from "playwright-core";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const [url, out] = process.argv.slice(2);
+const context = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), "medfm-")), {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  viewport: { width: 1366, height: 900 },
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+const page = context.pages()[0] ?? await context.newPage();
+const problems = [];
+page.on("pageerror", (error) => problems.push(String(error)));
+const shot = (name) => page.screenshot({ path: join(out, `${name}.png`) });
+
+await page.goto(url, { waitUntil: "domcontentloaded" });
+await page.waitForSelector(".jp-Notebook", { timeout: 120_000 });
+await page.waitForTimeout(3000);
+await page.keyboard.press("Escape");
+for (let cell = 0; cell < 4; cell += 1) {
+  await page.keyboard.press("Shift+Enter");
+  await page.waitForTimeout(400);
+}
+const canvas = page.locator(".medfm-canvas").first();
+await canvas.waitFor({ timeout: 180_000 });
+await canvas.scrollIntoViewIfNeeded();
+const number = (name) => canvas.evaluate((element, key) => Number(element.dataset[key] ?? 0), name);
+const newer = async (name, before, timeout = 200_000) => {
+  const start = performance.now();
+  while ((await number(name)) <= before) {
+    if (performance.now() - start > timeout) { await shot("failed"); throw new Error(`no new ${name}`); }
+    await page.waitForTimeout(10);
+  }
+  return performance.now() - start;
+};
+await newer("image", 0);
+const press = (text) => page.locator(".medfm-bar button", { hasText: text }).first().click();
+const at = async (x, y) => {
+  const box = await canvas.boundingBox();
+  const side = Math.min(box.width, box.height) * 0.98;
+  const size = 512;
+  return [box.x + (box.width - side) / 2 + (x / size) * side, box.y + (box.height - side) / 2 + (y / size) * side];
+};
+const click = async (row, col) => page.mouse.click(...(await at(col, row)));
+const timed = async (name, act) => {
+  const before = await number("overlay");
+  await act();
+  const ms = await newer("overlay", before);
+  console.log(`${name}: ${ms.toFixed(0)} ms to the screen`);
+};
+
+await press("Find similar");
+await timed("first similarity click", () => click(400, 320));
+await timed("second similarity click", () => click(120, 330));
+await shot("notebook-similar");
+await press("Box");
+await timed("box", async () => {
+  await page.mouse.move(...(await at(248, 298)));
+  await page.mouse.down();
+  await page.mouse.move(...(await at(320, 400)), { steps: 5 });
+  await page.mouse.move(...(await at(386, 510)), { steps: 5 });
+  await page.mouse.up();
+});
+await shot("notebook-prompt");
+await page.locator(".medfm-add input").fill("epithelium");
+await page.locator(".medfm-add button").click();
+await page.locator(".medfm-side button", { hasText: "Accept" }).click();
+await press("Examples");
+for (const [row, col] of [[100, 230], [400, 320], [150, 90]]) await click(row, col);
+await page.locator(".medfm-classes button", { hasText: "background" }).click();
+const marks = [[420, 200], [280, 250], [450, 480], [60, 480]];
+for (const [row, col] of marks.slice(0, 3)) await click(row, col);
+await page.waitForTimeout(6000);
+await timed("one more example", () => click(...marks[3]));
+await page.waitForTimeout(4000);
+await shot("notebook-label");
+await timed("undo", () => page.locator(".medfm-bar button", { hasText: "Undo" }).click());
+console.log(problems.length ? `problems:\n${problems.join("\n")}` : "no errors on the page");
+await context.close();
+process.exit(problems.length ? 1 : 0);
