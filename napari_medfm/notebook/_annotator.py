@@ -21,7 +21,7 @@ from napari_medfm.session import Session
 _STATIC = Path(__file__).parent / "static"
 
 
-class Annotator(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is untyped here
+class Annotator(anywidget.AnyWidget):
     """An interactive canvas on a session, in Jupyter, VS Code and marimo.
 
     Cells and clicks work on the same session and mix freely. Only what is seen is sent
@@ -50,7 +50,7 @@ class Annotator(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is unty
         self._loop = CellLoop()
         self.runner = Lanes(self._loop)
         self.desk: Desk = windowless_desk(self.session, self.runner)
-        self._region: Any = None
+        self._region: tuple[Any, Any] | None = None
         self._sent: dict[str, Any] = {}
         self.desk.changed.connect(self._soon)
         self.desk.said.connect(self._soon)

@@ -54,8 +54,9 @@ def _click(desk: Desk, message: Mapping[str, Any]) -> None:
 
 def _box(desk: Desk, message: Mapping[str, Any]) -> None:
     if desk.ready():
-        start, end = _place(desk, message.get("start")), _place(
-            desk, message.get("end")
+        start, end = (
+            _place(desk, message.get("start")),
+            _place(desk, message.get("end")),
         )
         desk.box_done(start, end)
 

@@ -79,8 +79,9 @@ class Region:
 
 
 def _spread(start: int, end: int, count: int) -> NDArray[np.float64]:
-    step = (end - start) / count
-    return start + step * (np.arange(count) + 0.5)
+    middles = np.arange(count, dtype=np.float64) + 0.5
+    spread: NDArray[np.float64] = start + (end - start) / count * middles
+    return spread
 
 
 def picture_of(image: Image, plane: int | None, region: Region) -> bytes:
@@ -119,7 +120,7 @@ def _read(image: Image, plane: int | None, region: Region) -> NDArray[Any]:
     pixels = np.asarray(level[tuple(key)])
     if channel is None:
         return pixels[..., None]
-    # Reading one plane of a volume drops an axis before the channels, if they come late.
+    # Reading one plane of a volume drops an axis before channels that come late.
     late = image.ndim == 3 and channel > 0
     pixels = np.moveaxis(pixels, channel - late, -1)
     return pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., :1]
@@ -210,7 +211,7 @@ def marks_of(desk: Desk) -> list[dict[str, Any]]:
             symbols[inside],
             strict=True,
         ):
-            red, green, blue = (int(round(255 * float(c))) for c in colour[:3])
+            red, green, blue = (round(255 * float(c)) for c in colour[:3])
             found.append(
                 {
                     "row": float(place[-2]),
