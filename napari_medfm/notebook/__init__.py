@@ -7,5 +7,8 @@ hosts.
 from __future__ import annotations
 
 from napari_medfm.notebook._annotator import Annotator
+from napari_medfm.notebook._reprs import register
 
 __all__ = ["Annotator"]
+
+register()
