@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import SUPPRESS, ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from typing import NoReturn
 
 from napari_medfm.commands import (
     apply,
@@ -28,6 +29,15 @@ _COMMANDS = (demo, models, embed, segment, apply, inspect, doctor)
 _EPILOG = """positions are row,col as in an array, counted from 0, row first;
 boxes are row0,col0,row1,col1 with the last row and column not included.
 exit codes: 0 done, 1 failed, 2 used wrongly."""
+
+
+class _Parser(ArgumentParser):
+    """Says in one line what was wrong, and where the help is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with exit code 2."""
+        warn(f"{' '.join(message.split())}. {self.prog} --help shows what fits")
+        raise SystemExit(2)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,9 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> ArgumentParser:
     """Return the parser of all commands."""
-    from argparse import RawDescriptionHelpFormatter
-
-    found = ArgumentParser(
+    found = _Parser(
         prog="napari-medfm",
         description="Label medical images with foundation models. Research use: not a "
         "medical device.",

@@ -27,7 +27,14 @@ from napari_medfm.core.state import Labelling
 from napari_medfm.engine.weights import cache_folder
 from napari_medfm.verbs.accepting import accept
 from napari_medfm.verbs.advising import report, suggest
-from napari_medfm.verbs.annotating import add_class, annotate, remove, set_threshold
+from napari_medfm.verbs.annotating import annotate, remove, set_threshold
+from napari_medfm.verbs.classes import (
+    add_class,
+    delete_class,
+    merge_classes,
+    recolour_class,
+    rename_class,
+)
 from napari_medfm.verbs.embedding import embed
 from napari_medfm.verbs.exporting import export_head, export_masks, export_table
 from napari_medfm.verbs.fitting import fit, predict
@@ -39,6 +46,7 @@ from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.pictures import add_image, remove_image
 from napari_medfm.verbs.prompting import propagate, segment, segment_all
 from napari_medfm.verbs.similarity import similarity
+from napari_medfm.verbs.taking import annotate_accepted, annotate_labels
 from napari_medfm.verbs.training import TrainedModel
 from napari_medfm.verbs.verb import Verb
 from napari_medfm.verbs.workspace import Workspace
@@ -83,7 +91,13 @@ class Session:
     add_image = Gesture(add_image)
     remove_image = Gesture(remove_image)
     add_class = Gesture(add_class)
+    rename_class = Gesture(rename_class)
+    recolour_class = Gesture(recolour_class)
+    merge_classes = Gesture(merge_classes)
+    delete_class = Gesture(delete_class)
     annotate = Gesture(annotate)
+    annotate_labels = Gesture(annotate_labels)
+    annotate_accepted = Gesture(annotate_accepted)
     remove = Gesture(remove)
     accept = Gesture(accept)
     set_threshold = Gesture(set_threshold)

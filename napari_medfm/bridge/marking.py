@@ -91,14 +91,20 @@ class Marking:
 
     def _own(self) -> list[Annotation]:
         annotations = self._desk.session.annotations
-        return [a for a in annotations if a.image == self._desk.image]
+        known = {c.value for c in self._desk.classes}
+        return [
+            a
+            for a in annotations
+            if a.image == self._desk.image and a.level == "pixel" and a.value in known
+        ]
 
     @property
     def counts(self) -> dict[int, int]:
         """How many examples each class has, over all images."""
         counts = {c.value: 0 for c in self._desk.classes}
         for annotation in self._desk.session.annotations:
-            counts[annotation.value] += 1
+            if annotation.level == "pixel" and annotation.value in counts:
+                counts[annotation.value] += 1
         return counts
 
     def render(self) -> None:

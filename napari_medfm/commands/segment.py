@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_medfm.commands import options
 from napari_medfm.commands.say import Stopwatch, UsageError, say
+from napari_medfm.core.errors import BadInput
 
 if TYPE_CHECKING:
     from napari_medfm.core.results import Mask
@@ -84,14 +85,18 @@ def run(args: Namespace) -> int:
     watch = Stopwatch()
     with watch.timed():
         name = session.add_image(args.image, **options.image_facts(args))
-    say(f"{args.image}: {session.images[name].shape}, read in {watch.seconds:.1f} s")
+    image = session.images[name]
+    say(f"{args.image}: {image.shape}, read in {watch.seconds:.1f} s")
+    session.add_class(args.class_name)
+    if args.propagate and image.ndim == 2:
+        raise BadInput(f"{args.image} is a picture: --propagate is for volumes")
+    image.plane_indices(args.to)
     with watch.timed():
         mask = _mask(session, name, args)
     say(
         f"mask: {int(mask.data.sum())} pixels, score {mask.score:.2f}, "
         f"{watch.seconds:.1f} s with {session.segmenter}"
     )
-    session.add_class(args.class_name)
     session.accept(name, mask, args.class_name)
     for path in session.export_masks(name, args.out):
         say(f"wrote {path}")

@@ -97,26 +97,26 @@ class Image:
         return self.shape[0] if self.ndim == 3 else 1
 
     def plane_index(self, plane: int | None) -> int:
-        """Check a plane number; None means the only plane of a picture.
+        """Check a plane number; None means the only plane there is.
 
         Raises
         ------
         BadInput
-            If a volume's plane is missing or out of range.
+            If a plane of several is not named, or it is out of range.
         """
         if plane is None:
-            if self.ndim == 3:
+            if self.n_planes > 1:
                 raise BadInput(
                     f"{self.name!r} is a volume of {self.n_planes} planes: say which, "
-                    "plane=0 ... "
+                    f"0 to {self.n_planes - 1}"
                 )
             return 0
         index = whole_of(plane, "A plane", -(2**63), 2**63)
         if not 0 <= index < self.n_planes:
-            raise BadInput(
-                f"Plane {index} is not in {self.name!r}, which has planes 0 to "
-                f"{self.n_planes - 1}"
-            )
+            there = "one plane, 0"
+            if self.n_planes > 1:
+                there = f"planes 0 to {self.n_planes - 1}"
+            raise BadInput(f"Plane {index} is not in {self.name!r}, which has {there}")
         return index
 
     def plane_indices(self, planes: Iterable[int] | None) -> list[int]:

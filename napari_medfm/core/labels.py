@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -23,17 +24,27 @@ class LabelClass:
     colour: str
 
 
+IGNORE = LabelClass("ignore", -1, "#000000")
+"""What is given to it teaches nothing, whatever else was said of it; no class."""
+
+
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """Pixels the user gave to a class in one gesture.
+    """Pixels, an object or an image that the user gave to a class in one gesture.
 
     Parameters
     ----------
-    pixels
-        Indices (n, ndim), int32, unique, in the image's own axis order; empty for an
-        image-level label.
+    level
+        What it is about: pixels, the object at a pixel, or the whole image.
     kind
-        The gesture: "points" are single clicks, "mask" is a painted or accepted region.
+        "points" are single clicks, "mask" is a region.
+    pixels
+        Indices (n, ndim), int32, unique, in the image's own axis order; one pixel
+        inside for an object; none for an image.
+    plane
+        The plane that an image-level label is about; None for all of the image.
+    provenance
+        What made a region that was not drawn by hand, as JSON values.
     """
 
     id: int
@@ -42,6 +53,8 @@ class Annotation:
     level: Level
     kind: Literal["points", "mask"]
     pixels: NDArray[np.int32]
+    plane: int | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,8 @@ class Labelling:
     Names of images mean those in ``images``: nothing is kept of an image that is not
     there, so that another of the same name inherits nothing. ``prompts`` and ``masks``
     are the object in hand of each (image, plane); ``thresholds`` are biases of (image,
-    class value); ``head`` is what these annotations trained.
+    class value); ``head`` is what these annotations trained, ``heads`` those of the
+    levels "object" and "image"; ``objects`` are the instances of each image.
     """
 
     classes: tuple[LabelClass, ...]
@@ -58,6 +59,8 @@ class Labelling:
     thresholds: MappingProxyType[tuple[str, int], float] = field(default_factory=_empty)
     accepted: tuple[Accepted, ...] = ()
     head: Any = None
+    heads: MappingProxyType[str, Any] = field(default_factory=_empty)
+    objects: MappingProxyType[str, NDArray[np.int32]] = field(default_factory=_empty)
 
     def but(self, **changes: Any) -> Self:
         """Return a copy with some fields replaced; dicts are frozen."""

@@ -15,6 +15,7 @@ from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.core.specs import EncoderSpec
 from napari_medfm.encoders._layouts import timm_names
 from napari_medfm.encoders._onnx import onnx_tensors
+from napari_medfm.engine.device import device_of
 from napari_medfm.engine.torchload import import_torch
 from napari_medfm.engine.weights import read_tensors
 
@@ -67,7 +68,7 @@ class TimmViT:
         device: str | None,
     ) -> TimmEncoder:
         """Build the network with these weights on a device."""
-        where = _device(device)
+        where = device_of(device)
         with _meta():
             model = self._build()
         model.load_state_dict(tensors, strict=True, assign=True)
@@ -129,22 +130,6 @@ def _meta() -> Any:
     import torch
 
     return torch.device("meta")
-
-
-def _device(wanted: str | None) -> str:
-    import torch
-
-    has = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if wanted is None:
-        return next(name for name, there in has.items() if there)
-    if not has.get(wanted.split(":")[0], False):
-        there = ", ".join(name for name, is_there in has.items() if is_there)
-        raise BadInput(f"There is no device {wanted!r} on this machine: use {there}")
-    return wanted
 
 
 def _check(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.specs import Decoded, SegmenterSpec
+from napari_medfm.engine.device import device_of
 from napari_medfm.engine.samdecoder import masks_of
 
 Fit = Literal["pad", "stretch"]
@@ -77,7 +78,7 @@ class SamLike:
 
         self.spec = spec
         self.weights_hash = weights_hash
-        self._device = torch.device(device or "cpu")
+        self._device = torch.device("cpu" if device is None else device_of(device))
         self._network = network.eval().requires_grad_(False).to(self._device)
         if self._device.type == "cpu" and spec.normalisation == "minmax":
             encoder = self._network.image_encoder

@@ -1,68 +1,98 @@
-"""The user's gestures on images: classes, annotations, thresholds."""
+"""Labels from the user's hand: points, strokes, boxes, outlines; and thresholds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_medfm.core.arguments import number_of, whole_of
+from napari_medfm.core.arguments import facts_of, number_of, whole_of
 from napari_medfm.core.errors import BadInput
-from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.image import Image
+from napari_medfm.core.labels import IGNORE, Annotation, LabelClass
+from napari_medfm.core.state import Labelling
 from napari_medfm.verbs import labelling as edit
+from napari_medfm.verbs import regions
 from napari_medfm.verbs.gesture import Deed
 from napari_medfm.verbs.workspace import Workspace
 
-
-def add_class(ws: Workspace, name: str, colour: str | None = None) -> Deed[LabelClass]:
-    """Add a class; values are 1, 2, ... in the order added, 0 is "background".
-
-    Raises
-    ------
-    BadInput
-        If the name is taken or empty, or the colour is not #rrggbb.
-    """
-    new = edit.with_class(ws.labelling, name, colour)
-
-    def do() -> LabelClass:
-        ws.change(new)
-        return new.classes[-1]
-
-    return Deed(do)
+_PIXELS: dict[str, Callable[[Image, Any, int | None], regions.Pixels]] = {
+    "points": regions.point_pixels,
+    "mask": regions.mask_pixels,
+    "box": regions.box_pixels,
+    "polygon": regions.polygon_pixels,
+}
 
 
-def annotate(
+def annotate(  # noqa: PLR0913  one keyword per way to mark a place
     ws: Workspace,
     image: str,
     class_name: str,
     points: ArrayLike | None = None,
     mask: Any = None,
     plane: int | None = None,
+    box: ArrayLike | None = None,
+    polygon: ArrayLike | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> Deed[int]:
     """Give places on an image to a class, and return the annotation's id.
 
     Parameters
     ----------
+    class_name
+        A class, or "ignore": such pixels teach nothing, whatever else marks them.
     points
         Positions (n, ndim), or (n, 2) on ``plane`` of a volume.
     mask
-        Boolean array of the image's shape, or of a plane's with ``plane``.
+        Boolean array of the image's shape, or of a plane's with ``plane``; or a `Mask`.
+    plane
+        Plane of a volume.
+    box
+        (row0, col0, row1, col1), half-open.
+    polygon
+        Corners (n, 2) of an outline.
+    provenance
+        How a region was made, as JSON values; a `Mask` carries it along.
 
     Raises
     ------
     BadInput
-        If the image or class is unknown, or the places do not lie on the image.
+        If the image or class is unknown, the places do not lie on the image, or not
+        exactly one of points, mask, box and polygon is given.
     """
     source, annotation_id = ws.image(image), ws.labelling.next_id
-    new = edit.with_annotation(ws.labelling, source, class_name, points, mask, plane)
+    value = teaching(ws.labelling, class_name).value
+    ways = {"points": points, "mask": mask, "box": box, "polygon": polygon}
+    given = [way for way, what in ways.items() if what is not None]
+    if len(given) != 1:
+        raise BadInput(
+            "Give either points=[...], mask=array, box=(...) or polygon=[...] to "
+            "annotate"
+        )
+    pixels = _PIXELS[given[0]](source, ways[given[0]], plane)
+    if not len(pixels):
+        raise BadInput("Nothing was marked: give at least one point or painted pixel")
+    told = None if provenance is None else facts_of(provenance, "provenance")
+    carried = told or getattr(mask, "provenance", None)
+    made = Annotation(
+        id=0,
+        image=image,
+        value=value,
+        level="pixel",
+        kind="points" if points is not None else "mask",
+        pixels=pixels,
+        provenance=carried or {},
+    )
+    new = edit.with_annotations(ws.labelling, [made])
 
     def do() -> int:
         ws.change(new)
         return annotation_id
 
     plane = getattr(mask, "plane", None) if plane is None else plane
-    written = {"points": points, "mask": mask, "plane": plane}
+    written = {**ways, "plane": plane, "provenance": carried}
     return Deed(do, (image, class_name), written)
 
 
@@ -97,3 +127,14 @@ def set_threshold(
     bias = float(np.log((1 - chosen) / chosen))
     thresholds = {**ws.labelling.thresholds, (image, value): bias}
     return Deed(lambda: ws.change(ws.labelling.but(thresholds=thresholds)))
+
+
+def teaching(labelling: Labelling, name: str) -> LabelClass:
+    """Return a class by name, or what is to be ignored.
+
+    Raises
+    ------
+    BadInput
+        If there is none of that name.
+    """
+    return IGNORE if name == IGNORE.name else edit.class_of(labelling, name)

@@ -51,7 +51,9 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
     def steps() -> Steps[TrainedModel]:
         examples, context = yield from labels.examples()
         encoder = labels.reader.encoder.get()
-        card = {"encoder": model_facts(encoder)}
+        card: dict[str, Any] = {"encoder": model_facts(encoder)}
+        if labels.sources:
+            card["label_sources"] = labels.sources
         model = yield from train(examples, labels.classes, head, context, card=card)
         return model
 

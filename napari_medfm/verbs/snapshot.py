@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps
-from napari_medfm.core.labels import Annotation, LabelClass
+from napari_medfm.core.labels import IGNORE, Annotation, LabelClass
 from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.verbs.examples import Example, examples_of
 from napari_medfm.verbs.planes import PlaneReader
@@ -30,10 +31,16 @@ class Labels:
 
     @classmethod
     def of(cls, ws: Workspace) -> Self:
-        """Take the annotations of all images that are here."""
+        """Take all annotations of pixels; what is to be ignored is taken out."""
         state = ws.labelling
-        kept = tuple(a for a in state.annotations if a.image in ws.images)
+        pixels = [a for a in state.annotations if a.level == "pixel"]
+        kept = _without_ignored(pixels, ws.images)
         return cls(kept, state.classes, dict(ws.images), ws.planes)
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """How annotations came about that were not made by hand, for a head's card."""
+        return [{"id": a.id, **a.provenance} for a in self.annotations if a.provenance]
 
     def require_two_classes(self) -> None:
         """Refuse labels that teach nothing.
@@ -66,6 +73,37 @@ class Labels:
             examples.extend(examples_of(annotation, image.group, known))
         context = [f for group in planes.values() for f in group.values()]
         return examples, context
+
+
+def _without_ignored(
+    annotations: Sequence[Annotation], images: Mapping[str, Image]
+) -> tuple[Annotation, ...]:
+    ignored: dict[str, list[NDArray[np.intp]]] = defaultdict(list)
+    for annotation in annotations:
+        if annotation.value == IGNORE.value:
+            numbers = _numbers(annotation, images[annotation.image])
+            ignored[annotation.image].append(numbers)
+    if not ignored:
+        return tuple(annotations)
+    out = {name: np.concatenate(parts) for name, parts in ignored.items()}
+    kept = [_less(a, images[a.image], out) for a in annotations if a.value >= 0]
+    return tuple(annotation for annotation in kept if len(annotation.pixels))
+
+
+def _less(
+    annotation: Annotation, image: Image, out: Mapping[str, NDArray[np.intp]]
+) -> Annotation:
+    if image.name not in out:
+        return annotation
+    teaches = ~np.isin(_numbers(annotation, image), out[image.name])
+    return replace(annotation, pixels=annotation.pixels[teaches])
+
+
+def _numbers(annotation: Annotation, image: Image) -> NDArray[np.intp]:
+    numbers: NDArray[np.intp] = np.ravel_multi_index(
+        tuple(annotation.pixels.T), image.shape
+    )
+    return numbers
 
 
 def _planes(annotation: Annotation) -> list[int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.engine.features import Kind
 from napari_medfm.engine.scoring import Scorer
+
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,7 @@ class TrainedModel:
     bias: tuple[float, ...]
     smoothing: float = 0.0
     card: dict[str, Any] = field(default_factory=dict)
-    uid: int = field(default_factory=itertools.count(1).__next__)
+    uid: int = field(default_factory=lambda: next(_numbers))
 
     @property
     def as_code(self) -> str:
@@ -61,6 +63,10 @@ class TrainedModel:
     def values(self) -> tuple[int, ...]:
         """Class values, ascending."""
         return tuple(c.value for c in self.classes)
+
+    def with_classes(self, classes: tuple[LabelClass, ...]) -> Self:
+        """Return the same model with its classes called something else."""
+        return replace(self, classes=classes, uid=next(_numbers))
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return everything learned as arrays, named by expert."""

@@ -31,6 +31,7 @@ def test_wrong_usage(shell, words, reason):
     assert code == 2
     assert reason in output + errors
     assert "Traceback" not in errors
+    assert errors.count("\n") == (0 if reason == "usage" else 1)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -89,7 +89,61 @@ TABLE = {
     ),
     "annotate": (
         {"image": "x", "class_name": "lesion", "points": [(1, 1)]},
-        {"image": NO_NAME, "class_name": NO_NAME, "points": NO_POINTS},
+        {
+            "image": NO_NAME,
+            "class_name": NO_NAME,
+            "points": NO_POINTS,
+            "provenance": ["text", 5, [1]],
+        },
+    ),
+    "annotate box": (
+        {"image": "x", "class_name": "lesion", "box": (1, 1, 5, 5)},
+        {"box": NO_BOX},
+    ),
+    "annotate polygon": (
+        {"image": "x", "class_name": "lesion", "polygon": [(1, 1), (9, 1), (5, 9)]},
+        {"polygon": [*NO_POINTS, [(1, 1), (2, 2)], [(3, 3)] * 3]},
+    ),
+    "annotate_labels": (
+        {"image": "ct", "labels": FLAT.astype(int), "plane": 1},
+        {
+            "image": NO_NAME,
+            "labels": [*NO_MASK, FLAT, np.full((40, 48), 9), np.zeros((40, 48), int)],
+            "classes": [5, "x", [], {}, {1: "nothing"}, {"a": "lesion"}, {1: None}],
+            "plane": [*NO_PLANE, None],
+        },
+    ),
+    "annotate_accepted": (
+        {"images": ["ct"]},
+        {
+            "images": [5, "x", ["y"], [3], ["x"], []],
+            "background": ["yes", 1, None, NAN, []],
+        },
+    ),
+    "rename_class": (
+        {"name": "lesion", "new_name": "tumour"},
+        {
+            "name": [*NO_NAME, "background", "ignore"],
+            "new_name": [*NO_TEXT, None, "lesion", "background", "ignore", "a\nb"],
+        },
+    ),
+    "recolour_class": (
+        {"name": "lesion", "colour": "#123456"},
+        {
+            "name": [*NO_NAME, "background", "ignore"],
+            "colour": ["red", "", 3, NAN, None, "#12345", ["#123456"]],
+        },
+    ),
+    "merge_classes": (
+        {"name": "lesion", "into": "background"},
+        {
+            "name": [*NO_NAME, "background", "ignore"],
+            "into": [*NO_NAME, "lesion", "ignore"],
+        },
+    ),
+    "delete_class": (
+        {"name": "lesion"},
+        {"name": [*NO_NAME, "background", "ignore"]},
     ),
     "annotate mask": (
         {"image": "ct", "class_name": "lesion", "mask": FLAT, "plane": 1},
@@ -212,6 +266,7 @@ def session(tmp_path_factory):
     s.annotate("x", "lesion", points=[(5, 5), (6, 9)])
     s.annotate("x", "background", points=[(30, 30), (35, 9)])
     s.fit("ridge")
+    s.accept("ct", FLAT, "lesion", plane=1)
     return s
 
 
