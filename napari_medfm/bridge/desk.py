@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, TypeVar
+from typing import Any
 
 from napari.layers import Image as ImageLayer
 from napari.layers import Layer
@@ -13,6 +13,7 @@ from napari_medfm.bridge.binding import Binding
 from napari_medfm.bridge.edits import Edits
 from napari_medfm.bridge.export import Exporting
 from napari_medfm.bridge.facts import problem_with
+from napari_medfm.bridge.gestures import Gestures
 from napari_medfm.bridge.keys import Keys
 from napari_medfm.bridge.labels import LabelsView
 from napari_medfm.bridge.live import Live
@@ -25,11 +26,9 @@ from napari_medfm.bridge.timeline import Timeline
 from napari_medfm.bridge.tools import ToolBelt
 from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.image import Image
-from napari_medfm.core.jobs import Work
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.session import Session
 
-T = TypeVar("T")
 _LOG = logging.getLogger("napari_medfm")
 
 
@@ -60,7 +59,8 @@ class Desk:
         self.binding = Binding(viewer, session)
         self.mirror = Mirror(viewer, self._layer_made)
         self.timeline = Timeline(session)
-        self.tools = ToolBelt(viewer, self, self._armed)
+        self.hand = Gestures(self)
+        self.tools = ToolBelt(viewer, self.hand, self._armed)
         self.similar = Similar(self)
         self.prompt = Prompting(self)
         self.marking = Marking(self)
@@ -154,6 +154,12 @@ class Desk:
         if self.image is None:
             return None
         return self.image, self.binding.plane(self.image)
+
+    @property
+    def scene(self) -> tuple[int, int | None] | None:
+        """As `here`, with the image's own number: another of its name is another."""
+        here, source = self.here, self.source
+        return None if here is None or source is None else (source.uid, here[1])
 
     @property
     def source(self) -> Image | None:
@@ -253,9 +259,13 @@ class Desk:
 
     # Doing
 
+    def settle(self) -> None:
+        """Take up what the user did in the layers themselves and is not read yet."""
+        self.edits.flush()
+
     def act(self, change: Any) -> bool:
         """Change the session at once and show it; False (and why) if it refused."""
-        self.edits.flush()
+        self.settle()
         try:
             change()
         except (MedfmError, ValueError) as problem:
@@ -263,16 +273,6 @@ class Desk:
             return False
         self.timeline.branch()
         self.render()
-        return True
-
-    def run(self, plan: Any, key: str, done: Any, failed: Any = None) -> bool:
-        """Plan work and hand it to the runner; says why where it cannot be planned."""
-        try:
-            work: Work[Any] = plan()
-        except (MedfmError, ValueError) as problem:
-            self.complain(problem)
-            return False
-        self.runner.run(work, key, done, failed)
         return True
 
     def accept(self) -> None:
@@ -293,9 +293,9 @@ class Desk:
         self._step(self.timeline.redo, "Nothing to do again", "Done again")
 
     def _step(self, step: Any, nothing: str, done: str) -> None:
-        for key in ("segment", "live", "auto", "predict"):
+        self.settle()
+        for key in ("segment", "propagate", "live", "auto"):
             self.runner.cancel(key)
-        self.edits.flush()
         before = self.session.labelling
         if not step():
             self.say(nothing)
@@ -326,74 +326,6 @@ class Desk:
             self.prompt.render()
             self.similar.render()
         self.changed.emit()
-
-    # The tools' gestures
-
-    def ready(self) -> bool:
-        """Whether a gesture may begin; says why not otherwise."""
-        if self.image is None:
-            self.say("Open an image first: drag a file into the window")
-            return False
-        problem = self.binding.problem_here(self.image)
-        if problem is not None:
-            self.complain(problem)
-        return problem is None
-
-    def click(self, tool: str, world: Any, negative: bool) -> None:
-        """Bring a click to the part of the desk that it is for."""
-        here = self.here
-        if here is None:
-            return
-        position = self.binding.position(here[0], world)
-        if position is None:
-            self.say("That was beside the image")
-            return
-        if tool == "similar":
-            self.similar.click(position, negative)
-        elif tool in {"points", "box"}:
-            self.prompt.click(position, negative)
-        elif tool == "erase" or negative:
-            self.marking.erase(position)
-        else:
-            self.marking.click(position)
-
-    def box_moves(self, start: Any, end: Any) -> None:
-        """Show the rectangle being dragged."""
-        box = self._box(start, end)
-        if box is not None:
-            self.prompt.show_box(box)
-
-    def box_done(self, start: Any, end: Any) -> None:
-        """Ask for the object in the rectangle."""
-        box = self._box(start, end)
-        if box is not None:
-            self.prompt.box(box)
-
-    def _box(self, start: Any, end: Any) -> tuple[float, float, float, float] | None:
-        if self.image is None:
-            return None
-        one = self.binding.nearest_position(self.image, start)
-        other = self.binding.nearest_position(self.image, end)
-        if one is None or other is None:
-            return None
-        rows, cols = sorted((one[0], other[0])), sorted((one[1], other[1]))
-        return tuple(  # type: ignore[return-value]
-            float(round(edge + 0.5)) for edge in (rows[0], cols[0], rows[1], cols[1])
-        )
-
-    def stroke_moves(self, path: list[Any]) -> None:
-        """Show the stroke being drawn."""
-        self.marking.stroke_moves(self._path(path[-2:]))
-
-    def stroke_done(self, path: list[Any]) -> None:
-        """Give the stroke to the chosen class."""
-        self.marking.stroke_done(self._path(path))
-
-    def _path(self, path: list[Any]) -> list[tuple[float, float]]:
-        if self.image is None:
-            return []
-        found = [self.binding.nearest_position(self.image, world) for world in path]
-        return [position for position in found if position is not None]
 
 
 _MARKS = {"examples", "queries", "clicks", "box"}

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_medfm.bridge.asking import Ask
 from napari_medfm.exporters import formats
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class Exporting:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._ask: Ask[Any] = Ask(desk, "export", lambda: None)
 
     def default_name(self, suffix: str) -> str:
         """Return a file name for the image in hand, whatever its layer is called."""
@@ -44,23 +46,23 @@ class Exporting:
         def done(written: list[Path]) -> None:
             desk.say(f"Written: {written[0]} and, beside it, how it was made")
 
-        desk.run(
-            lambda: desk.session.export_masks.work(image, path),
-            "export",
-            done,
-            desk.complain,
-        )
+        accepted = desk.session.labelling.accepted
+        if desk.live.pending and not any(item.image == image for item in accepted):
+            desk.say("The prediction is being renewed: export it in a moment")
+            return
+        self._ask.begin(lambda: desk.session.export_masks.work(image, path), done)
 
     def head(self, path: Path) -> None:
         """Write the head."""
         desk = self._desk
         if not path.name.endswith(".safetensors"):
             path = path.with_name(f"{path.name}.head.safetensors")
-        desk.run(
+        if desk.live.pending:
+            desk.say("The head is being renewed: export it in a moment")
+            return
+        self._ask.begin(
             lambda: desk.session.export_head.work(path),
-            "export",
             lambda written: desk.say(f"Written: {written}"),
-            desk.complain,
         )
 
     def load_head(self, path: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_medfm.bridge.desk import Desk
+from napari_medfm.bridge.gestures import Gestures
 from napari_medfm.bridge.tools import ToolBelt
 
 
@@ -16,6 +17,6 @@ def desk_of(viewer: Any) -> Desk | None:
     """
     for callback in viewer.mouse_drag_callbacks:
         belt = getattr(callback, "__self__", None)
-        if isinstance(belt, ToolBelt) and isinstance(belt.hand, Desk):
-            return belt.hand
+        if isinstance(belt, ToolBelt) and isinstance(belt.hand, Gestures):
+            return belt.hand.desk
     return None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.bridge import looks
+from napari_medfm.bridge.asking import Ask
 from napari_medfm.core.results import Prediction
 from napari_medfm.core.state import Labelling
 
@@ -24,25 +25,49 @@ class Live:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._prediction: Prediction | None = None
-        self._planes: tuple[int, ...] | None = None
-        self._made_by: Any = None
+        self._fit: Ask[Any] = Ask(desk, "live", self._lesson)
+        self._auto: Ask[Any] = Ask(desk, "auto", self._lesson)
+        self._plane: Ask[Prediction] = Ask(
+            desk, "predict", lambda: (*self._maker(), desk.scene)
+        )
+        self._all: Ask[Prediction] = Ask(desk, "predict all", self._maker)
         self._fitted: list[tuple[Any, Any]] = []
-        self.verdict = ""
+        self._quick: Any = None
+        self._accepted_here = False
         self.automatic = True
+
+    def _lesson(self) -> object:
+        session = self._desk.session
+        return session.annotations, session.head, session.workspace.encoder
+
+    def _maker(self) -> tuple[Any, ...]:
+        """What decides about a prediction of the image in hand."""
+        desk = self._desk
+        state, source = desk.session.labelling, desk.source
+        own = [(k, v) for k, v in state.thresholds.items() if k[0] == desk.image]
+        uid = None if source is None else source.uid
+        return uid, state.head, desk.session.workspace.encoder, tuple(sorted(own))
 
     @property
     def prediction(self) -> Prediction | None:
-        """What the head says of the image in hand, if it says the newest."""
-        found = self._prediction
-        if found is None or found.image != self._desk.image:
-            return None
-        return found
+        """What the head says of the plane on screen, or of all; only the newest."""
+        return self._all.answer or self._plane.answer
 
     @property
     def whole(self) -> bool:
         """Whether the prediction holds every plane."""
-        return self.prediction is not None and self._planes is None
+        found = self.prediction
+        return found is not None and found.planes is None
+
+    @property
+    def verdict(self) -> str:
+        """How good the head is, in words."""
+        head = self._desk.session.head
+        if head is None:
+            return ""
+        if head is self._quick and self.automatic:
+            return "Quick answer; a better one follows when you pause"
+        return verdict_of(head)
 
     @property
     def missing(self) -> str | None:
@@ -67,15 +92,22 @@ class Live:
         """Train anew on what is marked now."""
         desk = self._desk
         self.set_visible(True)
-        desk.runner.cancel("auto")
+        self._auto.drop()
         missing = self.missing
         if missing is not None:
             self.clear()
             desk.say(missing)
             return
-        desk.run(
-            lambda: desk.session.fit.work("ridge"), "live", self._trained, desk.complain
+        self._fit.begin(
+            lambda: desk.session.fit.work("ridge"),
+            self._trained,
+            late=self._again,
         )
+
+    def _again(self) -> None:
+        """A head came too late: marks, model or head had changed meanwhile."""
+        if not self._fit.pending and not self._is_own(self._desk.session.labelling):
+            self.labels_changed()
 
     def returned(self, before: Labelling) -> None:
         """Undo or redo was used: show its head, or train if it has none of its own."""
@@ -104,10 +136,10 @@ class Live:
     def _trained(self, model: Any) -> None:
         desk = self._desk
         if desk.session.head is not model:
-            self.labels_changed()
+            self._again()
             return
         self._remember(model)
-        self.verdict = "Quick answer; a better one follows when you pause"
+        self._quick = model
         self.request()
         if self.automatic:
             desk.runner.later(_IDLE, "auto", self.improve)
@@ -115,28 +147,25 @@ class Live:
     def improve(self) -> None:
         """Weigh the recipes on the user's own labels and keep the best."""
         desk = self._desk
-        if self.missing is not None or desk.runner.busy("live"):
+        if self.missing is not None or self._fit.pending:
             return
-        desk.run(
-            lambda: desk.session.fit.work("auto"), "auto", self._improved, desk.complain
-        )
+        self._auto.begin(lambda: desk.session.fit.work("auto"), self._improved)
 
     def _improved(self, model: Any) -> None:
         if self._desk.session.head is not model:
             return
         self._remember(model)
-        self.verdict = verdict_of(model)
         self.request()
         self._desk.changed.emit()
 
     def use_head(self, head: Any) -> bool:
         """Use a head made before."""
         desk = self._desk
-        desk.runner.cancel("live")
-        desk.runner.cancel("auto")
+        self._fit.drop()
+        self._auto.drop()
         if not desk.act(lambda: desk.session.use_head(head)):
             return False
-        self.verdict = verdict_of(desk.session.head)
+        self.set_visible(True)
         self.request()
         return True
 
@@ -150,88 +179,78 @@ class Live:
         """Another plane or image is on screen."""
         if self._desk.session.head is None:
             return
-        if self._holds_plane():
-            self.render()
-        else:
+        if self._accepted_here:
+            self.set_visible(True)
+        self.render()
+        if self.prediction is None:
             self._desk.runner.later(_REST, "predict plane", self.request)
-
-    def _holds_plane(self) -> bool:
-        here = self._desk.here
-        if self.prediction is None or here is None:
-            return False
-        if self._made_by != self._maker():
-            return False
-        return here[1] is None or self._planes is None or here[1] in self._planes
-
-    def _maker(self) -> tuple[Any, Any]:
-        state = self._desk.session.labelling
-        image = self._desk.image
-        own = {k: v for k, v in state.thresholds.items() if k[0] == image}
-        return id(state.head), tuple(sorted(own.items()))
 
     def request(self) -> None:
         """Predict the plane on screen."""
         desk, here = self._desk, self._desk.here
         if here is None or desk.session.head is None:
             return
-        planes = None if here[1] is None else [here[1]]
-        self._predict(here[0], planes, "predict")
+        self.render()
+        image, plane = here
+        self._plane.begin(
+            lambda: desk.session.predict.work(
+                image, planes=None if plane is None else [plane]
+            ),
+            lambda _: self._predicted("The prediction follows your marks"),
+            late=self._request_missing,
+        )
+
+    def _request_missing(self) -> None:
+        if self.prediction is None and not self._plane.pending:
+            self.request()
 
     def predict_all(self) -> None:
         """Predict every plane of the image in hand."""
-        desk = self._desk
-        if desk.image is None:
+        desk, image = self._desk, self._desk.image
+        if image is None:
             return
         if desk.session.head is None:
             desk.say(self.missing or "Mark a few places first")
             return
-        self._predict(desk.image, None, "predict all")
-
-    def _predict(self, image: str, planes: list[int] | None, key: str) -> None:
-        desk, maker = self._desk, self._maker()
-
-        def done(found: Prediction) -> None:
-            if desk.image != image:
-                return
-            self._prediction, self._made_by = found, maker
-            self._planes = None if planes is None else tuple(planes)
-            if desk.binding.image(image).ndim == 2:
-                self._planes = None
-            self.render()
-            desk.say(
+        self.set_visible(True)
+        self._all.begin(
+            lambda: desk.session.predict.work(image),
+            lambda _: self._predicted(
                 "All planes are predicted. Accept takes them into the labels"
-                if key == "predict all"
-                else "The prediction follows your marks"
-            )
-            desk.changed.emit()
-
-        desk.run(
-            lambda: desk.session.predict.work(image, planes=planes),
-            key,
-            done,
-            desk.complain,
+            ),
+            late=lambda: desk.say(
+                "Something changed while all planes were predicted: predict them again"
+            ),
         )
+
+    def _predicted(self, words: str) -> None:
+        self.render()
+        self._desk.say(words)
+        self._desk.changed.emit()
 
     def clear(self) -> None:
         """Show no prediction."""
-        for key in ("live", "auto", "predict"):
-            self._desk.runner.cancel(key)
-        self._prediction, self.verdict = None, ""
-        if self._desk.image is not None:
-            self._desk.mirror.hide(self._desk.image, "prediction")
+        for ask in (self._fit, self._auto, self._plane, self._all):
+            ask.drop()
+        self.render()
         self._desk.changed.emit()
 
     def set_visible(self, visible: bool) -> None:
         """Show or hide the prediction; it stays what it is."""
+        self._accepted_here = False
         layer = self._desk.mirror.layer(self._desk.image or "", "prediction")
         if layer is not None:
             layer.visible = visible
             self._desk.labels.outline(visible)
 
     def render(self) -> None:
-        """Show the prediction of the plane on screen."""
+        """Show the prediction of the plane on screen, or none."""
         desk, here, found = self._desk, self._desk.here, self.prediction
-        if here is None or found is None:
+        if here is None:
+            return
+        if found is None:
+            desk.mirror.hide(here[0], "prediction")
+            desk.labels.outline(False)
             return
         labels: NDArray[Any] = found.labels
         if here[1] is not None:
@@ -265,19 +284,27 @@ class Live:
         if changed:
             self.request()
 
+    @property
+    def pending(self) -> bool:
+        """Whether a newer head or prediction is under way."""
+        return self._fit.pending or (self.prediction is None and self._plane.pending)
+
     def accept(self) -> bool:
         """Take the prediction into the labels: the plane on screen, or all of them."""
         desk, here, found = self._desk, self._desk.here, self.prediction
+        if self.pending:
+            desk.say("The prediction is being renewed: accept it in a moment")
+            return False
         if here is None or found is None:
             desk.say(self.missing or "There is no prediction yet")
             return False
-        if not self._holds_plane():
-            desk.say("The prediction is being renewed: accept it in a moment")
+        if not self.whole and not desk.hand.ready():
             return False
-        plane = None if self._planes is None else here[1]
+        plane = None if self.whole else here[1]
         done = desk.act(lambda: desk.session.accept(here[0], found, plane=plane))
         if done:
             self.set_visible(False)
+            self._accepted_here = True
             planes = "all planes" if plane is None else "this plane"
             where = "" if here[1] is None else f" on {planes}"
             desk.say(f"Accepted into the labels{where}. Undo with Ctrl+Z")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.bridge import looks
+from napari_medfm.bridge.asking import Ask
 from napari_medfm.bridge.marks import show_clicks
 from napari_medfm.core.labels import Prompt
 from napari_medfm.core.results import Mask
@@ -52,9 +53,18 @@ class Prompting:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._draft: tuple[Here, Draft] | None = None
+        self._start: Here | None = None
         self._dismissed: list[Mask] = []
         self._turn: tuple[Mask, int] | None = None
-        self._volume: Mask | None = None
+        self._outline: Ask[Mask] = Ask(desk, "segment", self._drawn)
+        self._through: Ask[Mask] = Ask(desk, "propagate", self._followed)
+
+    def _drawn(self) -> object:
+        return self._draft, self._desk.session.workspace.segmenter
+
+    def _followed(self) -> object:
+        mask = None if self._start is None else self._in_hand(self._start)
+        return self._start, self._draft, mask, None if mask is None else self._turn
 
     # What is in hand
 
@@ -62,7 +72,10 @@ class Prompting:
     def session_mask(self) -> Mask | None:
         """The session's mask in hand on the plane on screen, unless put aside."""
         here = self._desk.here
-        if here is None:
+        return None if here is None else self._in_hand(here)
+
+    def _in_hand(self, here: Here) -> Mask | None:
+        if here[0] not in self._desk.session.images:
             return None
         mask = self._desk.session.mask(*here)
         if mask is None or any(mask is old for old in self._dismissed):
@@ -79,10 +92,18 @@ class Prompting:
         )
 
     @property
+    def pending(self) -> bool:
+        """Whether what is drawn on the plane on screen has no answer yet."""
+        return self._draft is not None and self._draft[0] == self._desk.here
+
+    @property
     def mask(self) -> Mask | None:
-        """The mask in hand, as the alternative chosen."""
-        if self._volume is not None and self._volume.image == self._desk.image:
-            return self._volume
+        """The mask in hand, as the alternative chosen; none while a new one is made."""
+        if self.pending:
+            return None
+        through = self._through.answer
+        if through is not None and through.image == self._desk.image:
+            return through
         mask = self.session_mask
         if mask is None or not self.turn:
             return mask
@@ -136,7 +157,7 @@ class Prompting:
         desk, here = self._desk, self._desk.here
         if here is None:
             return
-        self._draft, self._volume = (here, draft), None
+        self._draft, self._start = (here, draft), None
         self.render()
         if draft.box is None and not draft.at:
             desk.say("Now click on the object itself")
@@ -148,17 +169,22 @@ class Prompting:
         def done(mask: Mask) -> None:
             self._settle(here, draft)
             desk.timeline.branch()
-            self.render()
+            desk.render()
             desk.say(self.verdict(mask))
-            desk.changed.emit()
 
         def failed(error: BaseException) -> None:
             self._settle(here, draft)
-            self.render()
+            desk.render()
             desk.complain(error)
-            desk.changed.emit()
 
-        started = desk.run(
+        def late() -> None:
+            # Another model was chosen meanwhile: the same is asked of that one.
+            if self._draft == (here, draft) and desk.here == here:
+                self._ask(draft)
+            else:
+                self._settle(here, draft)
+
+        started = self._outline.begin(
             lambda: desk.session.segment.work(
                 image,
                 box=draft.box,
@@ -166,9 +192,9 @@ class Prompting:
                 point_labels=signs or None,
                 plane=plane,
             ),
-            "segment",
             done,
-            failed,
+            failed=failed,
+            late=late,
         )
         if not started:
             self._settle(here, draft)
@@ -207,38 +233,46 @@ class Prompting:
 
     def next_object(self) -> None:
         """Put the mask in hand aside and begin with another object."""
-        self._desk.runner.cancel("segment")
-        self._put_aside()
-        self.render()
-        self._desk.changed.emit()
-
-    def _put_aside(self) -> None:
         mask = self.session_mask
         if mask is not None:
             self._dismissed.append(mask)
-        self._draft = self._volume = None
+        self._begin_anew()
+        self.render()
+        self._desk.changed.emit()
+
+    def _begin_anew(self) -> None:
+        self._draft = self._start = None
+        self._outline.drop()
+        self._through.drop()
 
     def returned(self) -> None:
         """Undo or redo was used: what the session holds is in hand again."""
         self._dismissed.clear()
-        self._draft = self._volume = None
+        self._begin_anew()
 
     def accept(self, class_name: str | None = None) -> bool:
         """Take the mask in hand into the labels; the tool stays armed."""
         desk, mask = self._desk, self.mask
         if mask is None or desk.image is None:
-            desk.say("There is no mask yet: drag a box over an object, or click it")
+            desk.say(
+                "The outline is being made: accept it in a moment"
+                if self.pending
+                else "There is no mask yet: drag a box over an object, or click it"
+            )
+            return False
+        if mask.data.ndim == 2 and not desk.hand.ready():
             return False
         name, image = class_name or desk.object_class().name, desk.image
-        plane = None if mask.data.ndim == 3 else desk.binding.plane(image)
         aside = self.session_mask
         done = desk.act(
-            lambda: desk.session.accept(image, mask, name, plane=plane, origin="mask")
+            lambda: desk.session.accept(
+                image, mask, name, plane=mask.plane, origin="mask"
+            )
         )
         if done:
             if aside is not None:
                 self._dismissed.append(aside)
-            self._draft = self._volume = None
+            self._begin_anew()
             self.render()
             desk.say(f"Labelled as {name}. The tool is ready for the next object")
             desk.changed.emit()
@@ -251,9 +285,9 @@ class Prompting:
             desk.say("Outline the object on one plane of a volume first")
             return
         image, plane = here[0], here[1]
+        self._start = here
 
         def done(found: Mask) -> None:
-            self._volume = found
             planes = np.flatnonzero(found.data.any((1, 2)))
             self.render()
             desk.say(
@@ -264,11 +298,8 @@ class Prompting:
             )
             desk.changed.emit()
 
-        desk.run(
-            lambda: desk.session.propagate.work(image, mask, plane),
-            "propagate",
-            done,
-            desk.complain,
+        self._through.begin(
+            lambda: desk.session.propagate.work(image, mask, plane), done
         )
 
     # Layers

@@ -57,12 +57,14 @@ class InlineRunner:
         """Run to the end, commit, and call ``done``."""
         job = Job(work)
         job.drain()
-        if job.error is not None:
-            self.errors.append(job.error)
+        try:
+            value = job.result()
+        except BaseException as error:  # noqa: BLE001  handed on to whoever waits
+            self.errors.append(error)
             if failed is not None:
-                failed(job.error)
+                failed(error)
             return
-        done(job.result())
+        done(value)
 
     def cancel(self, key: str | None = None) -> None:
         """Forget the rests of a key, or all."""

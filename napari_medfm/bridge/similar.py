@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.bridge import looks
+from napari_medfm.bridge.asking import Ask
 from napari_medfm.bridge.marks import show_clicks
+from napari_medfm.bridge.mirror import Role
+from napari_medfm.core.jobs import Work
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
-    from napari_medfm.bridge.mirror import Role
 
 Position = tuple[float, ...]
 
@@ -36,44 +38,47 @@ class Wish:
 
 
 class Similar:
-    """Keeps the wish of each image and the map of the plane on screen."""
+    """Keeps the wish of each image, and the map that answers it on the plane shown."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._wishes: dict[str, Wish] = {}
-        self._map: NDArray[np.float32] | None = None
-        self._of: tuple[str, int | None, Wish] | None = None
-        self._shown: tuple[str, Wish] | None = None
+        self._wishes: dict[int, Wish] = {}
+        self._ask: Ask[NDArray[np.float32]] = Ask(desk, "similarity", self._question)
+        self._shown: tuple[object, Wish] | None = None
+        self._showing = True
+
+    def _question(self) -> object:
+        desk, wish = self._desk, self.wish
+        return desk.scene, desk.session.workspace.encoder, wish.at, wish.against
 
     @property
     def wish(self) -> Wish:
         """What is asked of the image in hand."""
-        return self._wishes.get(self._desk.image or "", Wish())
+        source = self._desk.source
+        return Wish() if source is None else self._wishes.get(source.uid, Wish())
 
     @property
     def map(self) -> NDArray[np.float32] | None:
-        """The map of the plane on screen, if it is there."""
-        here = self._desk.here
-        of = self._of
-        if here is None or of is None or here != of[:2] or not self.wish.at:
-            return None
-        return self._map
+        """The answer to the wish on the plane on screen, if it is there."""
+        return self._ask.answer if self.wish.at else None
 
     @property
     def limits(self) -> tuple[float, float]:
         """Between which values a threshold makes sense."""
-        if self.map is None:
+        found = self.map
+        if found is None:
             return 0.0, 1.0
-        low, high = float(np.min(self.map)), float(np.max(self.map))
+        low, high = float(np.min(found)), float(np.max(found))
         return (low, high) if high > low else (low, low + 1e-3)
 
     @property
     def threshold(self) -> float | None:
         """The threshold in use; None while there is no map."""
-        if self.map is None:
+        found = self.map
+        if found is None:
             return None
         chosen = self.wish.threshold
-        return sum(looks.stretched(self.map)) / 2 if chosen is None else chosen
+        return sum(looks.stretched(found)) / 2 if chosen is None else chosen
 
     def click(self, position: Position, negative: bool) -> None:
         """Ask with one more place."""
@@ -93,24 +98,25 @@ class Similar:
 
     def set_threshold(self, threshold: float) -> None:
         """Choose from which similarity on a place counts."""
-        if self._desk.image is not None and self.map is not None:
-            self._wishes[self._desk.image] = replace(self.wish, threshold=threshold)
+        source = self._desk.source
+        if source is not None and self.map is not None:
+            self._wishes[source.uid] = replace(self.wish, threshold=threshold)
             self._show_preview()
             self._desk.changed.emit()
 
     def _change(self, wish: Wish) -> None:
-        image = self._desk.image
-        if image is None:
+        source = self._desk.source
+        if source is None:
             return
-        before = self.wish
+        before, image = self.wish, source.uid
         self._desk.timeline.push(
             lambda: self._set(image, before), lambda: self._set(image, wish)
         )
         self._set(image, wish)
 
-    def _set(self, image: str, wish: Wish) -> None:
+    def _set(self, image: int, wish: Wish) -> None:
         self._wishes[image] = wish
-        self.render()
+        self.set_visible(True)
         self._request()
         self._desk.changed.emit()
 
@@ -119,67 +125,76 @@ class Similar:
         if self._desk.image is None or not self.wish.at:
             return
         layer = self._desk.mirror.layer(self._desk.image, "similarity")
-        if layer is not None and layer.visible:
-            self._desk.mirror.hide(self._desk.image, "preview")
-            self._desk.runner.later(0.2, "similarity plane", self._request)
+        if self._showing and (layer is None or layer.visible):
+            self.render()
+            self._desk.runner.later(0.2, "similarity plane", self.again)
 
     def taken_up(self) -> None:
         """The tool is in hand again: show map and clicks, of this plane."""
         self.set_visible(True)
-        if self.wish.at and self.map is None:
+        self.again()
+
+    def again(self) -> None:
+        """Ask anew where what is asked has no answer yet."""
+        self.render()
+        if self._showing and self.wish.at and self.map is None:
             self._request()
 
     def _request(self) -> None:
         desk, wish, here = self._desk, self.wish, self._desk.here
         if here is None or not wish.at:
-            desk.runner.cancel("similarity")
+            self._ask.drop()
             return
         image, plane = here
-        planes = None if plane is None else [plane]
 
-        def done(maps: dict[str, NDArray[np.float32]]) -> None:
-            found = maps[image]
-            self._map = np.array(found if plane is None else found[plane])
-            self._of = (image, plane, wish)
-            if self._desk.image == image:
-                self.render()
-                desk.say(
-                    "Bright is alike. Click more places, Alt-click what is not meant"
-                )
-            desk.changed.emit()
+        def plan() -> Work[NDArray[np.float32]]:
+            work = desk.session.similarity.work(
+                image,
+                at=wish.at,
+                against=wish.against,
+                planes=None if plane is None else [plane],
+            )
 
-        desk.run(
-            lambda: desk.session.similarity.work(
-                image, at=wish.at, against=wish.against, planes=planes
-            ),
-            "similarity",
-            done,
-            desk.complain,
+            def commit(answer: object) -> NDArray[np.float32]:
+                found = work.commit(answer)[image]
+                return np.array(found if plane is None else found[plane])
+
+            return Work(work.title, work.steps, commit)
+
+        self._ask.begin(plan, self._answered, late=self.again)
+
+    def _answered(self, _: object) -> None:
+        self.render()
+        self._desk.say(
+            "Bright is alike. Click more places, Alt-click what is not meant"
         )
+        self._desk.changed.emit()
 
     def render(self) -> None:
         """Bring the layers in step with wish and map."""
-        desk = self._desk
+        desk, wish, found = self._desk, self.wish, self.map
         if desk.image is None or desk.source is None:
             return
-        wish = self.wish
-        if self._shown != (desk.image, wish):
-            self._shown = (desk.image, wish)
+        if not self._showing:
+            self._shown = None
+            for role in _ROLES:
+                desk.mirror.hide(desk.image, role)
+            return
+        if self._shown != (desk.source.uid, wish):
+            self._shown = (desk.source.uid, wish)
             show_clicks(desk, "queries", wish.at, wish.against)
-        if not wish.at:
+        if found is None:
             desk.mirror.hide(desk.image, "similarity")
             desk.mirror.hide(desk.image, "preview")
             return
-        if self.map is None:
-            return
         desk.show(
             "similarity",
-            self.map,
+            found,
             desk.binding.plane(desk.image),
             colormap=looks.heat(),
             blending="translucent",
             opacity=0.75,
-            contrast_limits=looks.stretched(self.map),
+            contrast_limits=looks.stretched(found),
             rgb=False,
         )
         self._show_preview()
@@ -187,10 +202,8 @@ class Similar:
     @property
     def chosen(self) -> NDArray[np.bool_] | None:
         """The places that count at the threshold in use."""
-        threshold = self.threshold
-        if self.map is None or threshold is None:
-            return None
-        return self.map >= threshold
+        found, threshold = self.map, self.threshold
+        return None if found is None or threshold is None else found >= threshold
 
     def _show_preview(self) -> None:
         desk, chosen = self._desk, self.chosen
@@ -209,8 +222,14 @@ class Similar:
     def accept(self, class_name: str | None = None) -> bool:
         """Take the places that count into the labels; False (and why) if none do."""
         desk, chosen, here = self._desk, self.chosen, self._desk.here
-        if chosen is None or here is None:
-            desk.say("Click a place with the similarity tool first")
+        if here is None or not desk.hand.ready():
+            return False
+        if chosen is None:
+            desk.say(
+                "The map is being made: accept it in a moment"
+                if self._ask.pending
+                else "Click a place with the similarity tool first"
+            )
             return False
         if not chosen.any():
             desk.say("Nothing counts at this threshold: lower it")
@@ -229,8 +248,12 @@ class Similar:
 
     def set_visible(self, visible: bool) -> None:
         """Show or hide map, outline and clicks; what is asked stays."""
-        roles: tuple[Role, ...] = ("similarity", "preview", "queries")
-        for role in roles:
+        self._showing = visible
+        self.render()
+        for role in _ROLES:
             layer = self._desk.mirror.layer(self._desk.image or "", role)
-            if layer is not None:
-                layer.visible = visible
+            if layer is not None and not layer.visible:
+                layer.visible = True
+
+
+_ROLES: tuple[Role, ...] = ("similarity", "preview", "queries")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QMessageBox, QVBoxLayout, QWidget
 
+from napari_medfm.bridge.asking import Ask
 from napari_medfm.bridge.catalogue import Kind, Offer, fetching, offers
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.core.jobs import Work
@@ -99,6 +101,12 @@ class ModelPanel(QWidget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
+        self._fetch: Ask[Path] = Ask(desk, "fetch", lambda: None)
+        self._preparation: Ask[None] = Ask(
+            desk,
+            "prepare",
+            lambda: (desk.source, desk.session.workspace.encoder),
+        )
         self._encoder = ModelChooser(
             "Understands the image",
             "The encoder: it turns the image into features once, from which similar "
@@ -169,21 +177,14 @@ class ModelPanel(QWidget):
             desk.say(f"{offer.title} is ready")
             desk.changed.emit()
 
-        desk.run(
-            lambda: fetching(kind, offer, desk.session), "fetch", done, desk.complain
-        )
+        self._fetch.begin(lambda: fetching(kind, offer, desk.session), done)
 
     def _prepare(self, *, everything: bool) -> None:
         desk, here = self._desk, self._desk.here
         if here is None:
             desk.say("Open an image first: drag a file into the window")
             return
-        desk.run(
-            lambda: self._work(here, everything),
-            "prepare",
-            self._prepared,
-            desk.complain,
-        )
+        self._preparation.begin(lambda: self._work(here, everything), self._prepared)
 
     def _work(self, here: tuple[str, int | None], everything: bool) -> Work[None]:
         image, plane = here

@@ -48,13 +48,13 @@ def teach(desk, truth):
     for value, places in ((1, inside), (0, outside)):
         desk.choose_class(value)
         for place in places[:: len(places) // 4][:4]:
-            desk.click("examples", world(desk, *place), negative=False)
+            desk.hand.click("examples", world(desk, *place), negative=False)
     desk.runner.rest()
 
 
 def test_similarity_threshold_and_labels(desk, disc):
     truth = disc[1]
-    desk.click("similar", world(desk, 70, 110), negative=False)
+    desk.hand.click("similar", world(desk, 70, 110), negative=False)
     found = shown(desk, "similarity")
     assert found.data.shape == truth.shape
     assert found.data[truth].mean() > found.data[~truth].mean() + 0.3
@@ -71,21 +71,21 @@ def test_similarity_threshold_and_labels(desk, disc):
 
 
 def test_negative_clicks_lower_what_they_hit(desk):
-    desk.click("similar", world(desk, 70, 110), negative=False)
+    desk.hand.click("similar", world(desk, 70, 110), negative=False)
     before = desk.similar.map[10, 10]
-    desk.click("similar", world(desk, 10, 10), negative=True)
+    desk.hand.click("similar", world(desk, 10, 10), negative=True)
     assert desk.similar.map[10, 10] < before
     assert len(shown(desk, "queries").data) == 2
 
 
 def test_only_a_negative_click_says_what_is_missing(desk):
-    desk.click("similar", world(desk, 10, 10), negative=True)
+    desk.hand.click("similar", world(desk, 10, 10), negative=True)
     assert "do mean" in desk.message
     assert shown(desk, "similarity") is None
 
 
 def test_box_to_mask_to_labels(desk, disc):
-    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.hand.box_done(world(desk, 33, 73), world(desk, 106, 146))
     mask = desk.prompt.mask
     assert dice(mask.data, disc[1]) > 0.9
     assert np.array_equal(shown(desk, "mask").data, mask.data)
@@ -98,33 +98,33 @@ def test_box_to_mask_to_labels(desk, disc):
 
 
 def test_box_edges_are_half_open_pixels(desk):
-    desk.box_done(world(desk, 33.4, 73.2), world(desk, 105.6, 145.7))
+    desk.hand.box_done(world(desk, 33.4, 73.2), world(desk, 105.6, 145.7))
     prompt = next(iter(desk.session.labelling.prompts.values()))
     assert tuple(prompt.box) == (34, 74, 106, 146)
 
 
 def test_a_tiny_box_is_a_click_and_empty_box_no_error(desk):
-    desk.click("box", world(desk, 70, 110), negative=False)
+    desk.hand.click("box", world(desk, 70, 110), negative=False)
     assert not desk.is_problem
     assert desk.prompt.mask is not None
-    desk.box_done(world(desk, 70, 110), world(desk, 70, 110))
+    desk.hand.box_done(world(desk, 70, 110), world(desk, 70, 110))
     assert desk.is_problem
     assert "box" in desk.message
 
 
 def test_clicks_refine_and_next_object_puts_aside(desk):
-    desk.click("points", world(desk, 70, 110), negative=False)
-    desk.click("points", world(desk, 60, 120), negative=False)
+    desk.hand.click("points", world(desk, 70, 110), negative=False)
+    desk.hand.click("points", world(desk, 60, 120), negative=False)
     assert len(desk.prompt.draft.at) == 2
     assert len(shown(desk, "clicks").data) == 2
     desk.prompt.next_object()
     assert desk.prompt.mask is None
-    desk.click("points", world(desk, 70, 110), negative=False)
+    desk.hand.click("points", world(desk, 70, 110), negative=False)
     assert len(desk.prompt.draft.at) == 1
 
 
 def test_alternatives_turn_and_are_accepted(desk):
-    desk.click("points", world(desk, 70, 110), negative=False)
+    desk.hand.click("points", world(desk, 70, 110), negative=False)
     mask = desk.prompt.mask
     if not mask.alternatives:
         desk.prompt.next_alternative()
@@ -156,9 +156,9 @@ def test_teaching_predicts_and_improves(desk, disc):
 
 def test_the_guide_walks_the_whole_way(desk, disc):
     assert next_step(desk)[0] == "Similar"
-    desk.click("similar", world(desk, 70, 110), negative=False)
+    desk.hand.click("similar", world(desk, 70, 110), negative=False)
     assert next_step(desk)[0] == "Prompt"
-    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.hand.box_done(world(desk, 33, 73), world(desk, 106, 146))
     assert next_step(desk)[0] == "Label"
     teach(desk, disc[1])
     desk.live.accept()
@@ -169,13 +169,13 @@ def test_strokes_are_shown_and_erased(desk):
     desk.add_class("lesion")
     desk.marking.radius = 3
     path = [world(desk, 70, 100), world(desk, 70, 120)]
-    desk.stroke_moves(path)
+    desk.hand.stroke_moves(path)
     assert shown(desk, "strokes").data[70, 110] == 2
-    desk.stroke_done(path)
+    desk.hand.stroke_done(path)
     pixels = desk.session.annotations[0].pixels
     assert {tuple(p) for p in pixels} >= {(70, 100), (72, 110), (70, 122)}
     assert (70, 124) not in {tuple(p) for p in pixels}
-    desk.click("erase", world(desk, 71, 110), negative=False)
+    desk.hand.click("erase", world(desk, 71, 110), negative=False)
     assert not desk.session.annotations
     assert shown(desk, "strokes") is None
 
@@ -186,15 +186,15 @@ def test_undo_and_redo_of_everything(desk, disc):
     def note():
         states.append(desk.session.labelling)
 
-    desk.click("similar", world(desk, 70, 110), negative=False)
+    desk.hand.click("similar", world(desk, 70, 110), negative=False)
     note()
     desk.similar.accept()
     note()
-    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.hand.box_done(world(desk, 33, 73), world(desk, 106, 146))
     note()
     desk.prompt.accept()
     note()
-    desk.click("similar", world(desk, 10, 10), negative=True)
+    desk.hand.click("similar", world(desk, 10, 10), negative=True)
     note()
     teach(desk, disc[1])
     wish, last = desk.similar.wish, desk.session.labels("ct")
@@ -216,7 +216,7 @@ def test_undo_restores_the_head_of_that_time(desk, disc):
     head = desk.session.head
     before = shown(desk, "prediction").data.copy()
     desk.choose_class(1)
-    desk.click("examples", world(desk, 5, 5), negative=False)
+    desk.hand.click("examples", world(desk, 5, 5), negative=False)
     assert desk.session.head is not head
     desk.undo()
     assert desk.session.head is head
@@ -224,7 +224,7 @@ def test_undo_restores_the_head_of_that_time(desk, disc):
 
 
 def test_painting_in_the_labels_is_one_step_each(desk, disc):
-    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.hand.box_done(world(desk, 33, 73), world(desk, 106, 146))
     desk.prompt.accept()
     layer = shown(desk, "labels")
     first = layer.data.copy()
@@ -244,7 +244,7 @@ def test_painting_in_the_labels_is_one_step_each(desk, disc):
 
 
 def test_painting_a_new_value_makes_a_class(desk):
-    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.hand.box_done(world(desk, 33, 73), world(desk, 106, 146))
     desk.prompt.accept()
     shown(desk, "labels").paint((10, 10), 3)
     desk.runner.rest()
@@ -253,17 +253,17 @@ def test_painting_a_new_value_makes_a_class(desk):
 
 
 def test_answers_follow_rename_removal_and_transform(desk):
-    desk.click("similar", world(desk, 70, 110), negative=False)
+    desk.hand.click("similar", world(desk, 70, 110), negative=False)
     layer = desk.binding.layer("ct")
     layer.name = "scan of today"
     layer.scale = (4, 1)
     found = shown(desk, "similarity")
     assert np.allclose(found.data_to_world((9, 8)), layer.data_to_world((9, 8)))
     found.name = "my map"
-    desk.click("similar", world(desk, 70, 112), negative=False)
+    desk.hand.click("similar", world(desk, 70, 112), negative=False)
     assert desk.mirror.layer("ct", "similarity") is found
     desk.viewer.layers.remove(found)
-    desk.click("similar", world(desk, 70, 114), negative=False)
+    desk.hand.click("similar", world(desk, 70, 114), negative=False)
     assert shown(desk, "similarity") is not found
     desk.viewer.layers.remove(layer)
     assert desk.image is None
@@ -275,23 +275,23 @@ def test_answers_follow_rename_removal_and_transform(desk):
 
 def test_the_selected_layer_stays_selected(desk):
     active = desk.viewer.layers.selection.active
-    desk.click("similar", world(desk, 70, 110), negative=False)
-    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.hand.click("similar", world(desk, 70, 110), negative=False)
+    desk.hand.box_done(world(desk, 33, 73), world(desk, 106, 146))
     assert desk.viewer.layers.selection.active == active
 
 
 def test_a_click_beside_the_image_does_nothing(desk):
-    desk.click("similar", world(desk, 70, 1110), negative=False)
+    desk.hand.click("similar", world(desk, 70, 1110), negative=False)
     assert "beside" in desk.message
     assert not desk.session.history[1:]
 
 
 def test_volume_answers_lie_on_their_plane(deep, ball):
-    deep.click("similar", world(deep, 6, 50, 60), negative=False)
+    deep.hand.click("similar", world(deep, 6, 50, 60), negative=False)
     found = shown(deep, "similarity")
     assert found.data.shape == (1, 96, 112)
     assert np.allclose(found.data_to_world((0, 3, 4)), world(deep, 6, 3, 4))
-    deep.box_done(world(deep, 6, 24, 34), world(deep, 6, 76, 86))
+    deep.hand.box_done(world(deep, 6, 24, 34), world(deep, 6, 76, 86))
     assert deep.prompt.mask.plane == 6
     assert dice(deep.prompt.mask.data, ball[1][6]) > 0.85
     deep.prompt.accept()
@@ -319,7 +319,7 @@ def teach_on(desk, truth, plane):
     ):
         desk.choose_class(value)
         for place in places[:: len(places) // 4][:4]:
-            desk.click("examples", world(desk, plane, *place), negative=False)
+            desk.hand.click("examples", world(desk, plane, *place), negative=False)
     desk.runner.rest()
 
 
@@ -337,7 +337,7 @@ def test_all_planes_predicted_and_accepted(deep, ball):
 
 
 def test_through_the_volume(deep, ball):
-    deep.box_done(world(deep, 6, 24, 34), world(deep, 6, 76, 86))
+    deep.hand.box_done(world(deep, 6, 24, 34), world(deep, 6, 76, 86))
     deep.prompt.through_volume()
     assert deep.prompt.mask.data.shape == ball[1].shape
     assert deep.prompt.mask.data[5].any()
@@ -348,7 +348,7 @@ def test_through_the_volume(deep, ball):
 
 
 def test_painting_one_plane_of_a_volume(deep):
-    deep.box_done(world(deep, 6, 24, 34), world(deep, 6, 76, 86))
+    deep.hand.box_done(world(deep, 6, 24, 34), world(deep, 6, 76, 86))
     deep.prompt.accept()
     layer = shown(deep, "labels")
     layer.n_edit_dimensions = 2
@@ -364,7 +364,7 @@ def test_failures_are_one_line(desk):
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied\nmore")
 
     desk.session.use_encoder(Broken())
-    desk.click("similar", world(desk, 70, 110), negative=False)
+    desk.hand.click("similar", world(desk, 70, 110), negative=False)
     assert desk.is_problem
     assert "\n" not in desk.message
     assert "RuntimeError" in desk.message
@@ -392,22 +392,22 @@ def test_outside_changes_show_and_can_be_undone(desk):
 def test_two_viewers_two_sessions(disc):
     one, other = desk_on(disc[0]), desk_on(disc[0])
     one.add_class("lesion")
-    one.click("similar", world(one, 70, 110), negative=False)
+    one.hand.click("similar", world(one, 70, 110), negative=False)
     assert len(other.classes) == 1
     assert [x.name for x in other.viewer.layers] == ["ct"]
 
 
 def test_a_user_layer_of_the_same_name_is_left_alone(desk):
     mine = desk.viewer.add_labels(np.zeros((160, 192), int), name="ct: labels")
-    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.hand.box_done(world(desk, 33, 73), world(desk, 106, 146))
     desk.prompt.accept()
     assert not mine.data.any()
     assert mine in desk.viewer.layers
 
 
 def test_clearing_the_viewer_leaves_the_session_whole(desk):
-    desk.click("similar", world(desk, 70, 110), negative=False)
-    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.hand.click("similar", world(desk, 70, 110), negative=False)
+    desk.hand.box_done(world(desk, 33, 73), world(desk, 106, 146))
     desk.viewer.layers.clear()
     assert desk.image is None
     assert next_step(desk)[0] == "Models"
@@ -416,7 +416,7 @@ def test_clearing_the_viewer_leaves_the_session_whole(desk):
 
 def test_hidden_similarity_is_not_made_anew_for_each_plane(deep):
     deep.tools.arm("similar")
-    deep.click("similar", world(deep, 6, 50, 60), negative=False)
+    deep.hand.click("similar", world(deep, 6, 50, 60), negative=False)
     deep.tools.arm("box")
     calls = len(deep.session.history)
     deep.viewer.dims.set_point(0, 40)
@@ -428,8 +428,8 @@ def test_hidden_similarity_is_not_made_anew_for_each_plane(deep):
 
 
 def test_an_answer_never_becomes_an_image(desk):
-    desk.click("similar", world(desk, 70, 110), negative=False)
-    desk.box_done(world(desk, 33, 73), world(desk, 106, 146))
+    desk.hand.click("similar", world(desk, 70, 110), negative=False)
+    desk.hand.box_done(world(desk, 33, 73), world(desk, 106, 146))
     desk.viewer.layers.remove(desk.binding.layer("ct"))
     assert desk.image is None
     assert list(desk.session.images) == ["ct"]
