@@ -43,7 +43,7 @@ from napari_medfm.verbs.headfile import read_head
 from napari_medfm.verbs.heads import use_head
 from napari_medfm.verbs.labelling import label_map
 from napari_medfm.verbs.models import Model
-from napari_medfm.verbs.pictures import add_image, remove_image
+from napari_medfm.verbs.pictures import add_image, place_image, remove_image
 from napari_medfm.verbs.prompting import propagate, segment, segment_all
 from napari_medfm.verbs.similarity import similarity
 from napari_medfm.verbs.taking import annotate_accepted, annotate_labels
@@ -90,6 +90,7 @@ class Session:
 
     add_image = Gesture(add_image)
     remove_image = Gesture(remove_image)
+    place_image = Gesture(place_image)
     add_class = Gesture(add_class)
     rename_class = Gesture(rename_class)
     recolour_class = Gesture(recolour_class)

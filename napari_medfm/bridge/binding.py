@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.layers import Image as ImageLayer
 from napari.layers import Layer
 
-from napari_medfm.bridge.facts import facts_of, layers_of, problem_with
+from napari_medfm.bridge.facts import facts_of, layers_of, problem_with, whole_of
+from napari_medfm.bridge.geometry import is_tilted
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.session import Session
 
 
+@dataclass(frozen=True)
+class _Bond:
+    """A layer's image, by its number, and the pixels the layer had then."""
+
+    uid: int
+    data: Any
+
+
 class Binding:
-    """Keeps layer and image together by the layer's unique id.
+    """Keeps layers and images together by the numbers of both, never by name.
 
     A renamed layer stays bound. A removed layer leaves its image, and all that was
-    made of it, in the session; adding the same layer again takes it up.
+    made of it, in the session; adding the same layer again takes it up. Several layers
+    may show one image: its channels.
     """
 
     def __init__(self, viewer: Any, session: Session) -> None:
         self.viewer = viewer
         self.session = session
-        self._names: dict[Any, str] = {}
-        self._layers: dict[str, list[Layer]] = {}
-        self.on_removed: Callable[[str], None] | None = None
-        self.on_new_pixels: Callable[[str], None] | None = None
+        self._bonds: dict[Any, _Bond] = {}
+        self._layers: dict[int, list[Layer]] = {}
+        self._wholes: list[tuple[object, int]] = []
+        self.on_bound: Callable[[Layer, Image], None] | None = None
+        self.on_removed: Callable[[Image], None] | None = None
+        self.on_new_pixels: Callable[[Image], None] | None = None
         viewer.layers.events.removed.connect(self._removed)
 
     def bind(self, layer: Layer) -> str:
@@ -39,76 +51,127 @@ class Binding:
         BadInput
             If the layer cannot be labelled, saying why.
         """
-        known = self._names.get(layer.unique_id)
-        if known is not None:
-            if layer not in self._layers.setdefault(known, []):
-                self._layers[known].append(layer)
-            return known
+        known = self.known(layer)
+        return known if known is not None else self.add(layer, self.facts(layer))
+
+    def known(self, layer: Layer) -> str | None:
+        """Return the name of a layer's image, if the session has it already."""
+        bond = self._bonds.get(layer.unique_id)
+        uid = None if bond is None else bond.uid
+        whole = whole_of(layer)
+        if uid is None and whole is not None:
+            uid = next((u for other, u in self._wholes if other is whole), None)
+        image = None if uid is None else self.image_of(uid)
+        if image is None:
+            return None
+        self._take(layer, image)
+        return image.name
+
+    def facts(self, layer: Layer) -> dict[str, Any]:
+        """Return what `add` needs to know.
+
+        Raises
+        ------
+        BadInput
+            If the layer cannot be labelled, saying why.
+        """
         problem = problem_with(layer)
         if problem is not None:
             raise BadInput(problem)
-        facts = facts_of(layer)
-        name = self.session.add_image(facts.pop("image"), name=layer.name, **facts)
-        self._take(layer, name)
+        return facts_of(layer)
+
+    def add(self, layer: Layer, facts: Mapping[str, Any]) -> str:
+        """Add a layer's image to the session; return its name there."""
+        name = self.session.add_image(facts["image"], **_without_image(facts))
+        whole = whole_of(layer)
+        if whole is not None:
+            self._wholes.append((whole, self.image(name).uid))
+        self._take(layer, self.image(name))
         return name
 
-    def _take(self, layer: Layer, name: str) -> None:
-        self._names[layer.unique_id] = name
-        self._layers.setdefault(name, []).append(layer)
-        layer.events.data.connect(self._data_changed)
+    def _take(self, layer: Layer, image: Image) -> None:
+        held = self._layers.setdefault(image.uid, [])
+        if layer not in held:
+            held.append(layer)
+        bond = self._bonds.get(layer.unique_id)
+        if bond is None or bond.uid != image.uid:
+            self._bonds[layer.unique_id] = _Bond(image.uid, layer.data)
+            layer.events.data.disconnect(self._data_changed)
+            layer.events.data.connect(self._data_changed)
+            if self.on_bound is not None:
+                self.on_bound(layer, image)
 
     def show_images(self) -> None:
-        """Give every image of the session that has no layer one."""
-        for name, image in self.session.images.items():
-            if name not in self._layers:
+        """Show each new image of the session; take away the layers of those that left.
+
+        An image whose layer the user removed is not shown again. One that left and came
+        back gets its own layers back.
+        """
+        images = {image.uid: image for image in self.session.images.values()}
+        for uid, layers in self._layers.items():
+            if uid not in images:
+                for layer in [x for x in layers if x in self.viewer.layers]:
+                    # Still held, for when undo brings the image back.
+                    self.viewer.layers.remove(layer)
+                    self._layers[uid].append(layer)
+        for uid, image in images.items():
+            held = self._layers.get(uid)
+            if held is None:
+                held = layers_of(image)
+            for layer in held:
                 # Taken before it is added, or it would be met as a new image.
-                for layer in layers_of(image):
-                    self._take(layer, name)
+                self._take(layer, image)
+                if layer not in self.viewer.layers:
                     self.viewer.layers.append(layer)
+
+    def image_of(self, uid: int) -> Image | None:
+        """Return an image by its number, None if it is not in the session."""
+        found = (i for i in self.session.images.values() if i.uid == uid)
+        return next(found, None)
 
     def name_of(self, layer: Layer | None) -> str | None:
         """Return the session's name of a layer, None if it is not bound."""
-        return None if layer is None else self._names.get(layer.unique_id)
+        bond = None if layer is None else self._bonds.get(layer.unique_id)
+        image = None if bond is None else self.image_of(bond.uid)
+        return None if image is None else image.name
 
     def layer(self, name: str) -> Layer | None:
         """Return the layer that shows an image, None if it was removed."""
-        layers = self._layers.get(name)
+        layers = self.layers(name)
         return layers[0] if layers else None
 
-    def layers(self) -> list[Layer]:
-        """Return all bound layers."""
-        return [layer for layers in self._layers.values() for layer in layers]
+    def layers(self, name: str) -> list[Layer]:
+        """Return all layers that show an image."""
+        image = self.session.images.get(name)
+        return [] if image is None else list(self._layers.get(image.uid, ()))
 
     def image(self, name: str) -> Image:
         """Return the session's image."""
         return self.session.images[name]
 
     def _removed(self, event: Any) -> None:
-        for name, layers in self._layers.items():
-            for layer in layers:
-                if layer.unique_id == event.value.unique_id:
-                    layers.remove(layer)
-                    if not layers and self.on_removed is not None:
-                        self.on_removed(name)
-                    return
+        bond = self._bonds.get(event.value.unique_id)
+        if bond is None:
+            return
+        held = self._layers[bond.uid]
+        held[:] = [x for x in held if x.unique_id != event.value.unique_id]
+        image = self.image_of(bond.uid)
+        if not held and image is not None and self.on_removed is not None:
+            self.on_removed(image)
 
     def _data_changed(self, event: Any) -> None:
         """Other pixels under the same layer are another image."""
         layer = event.source
-        name = self._names.get(layer.unique_id)
-        if name is None or self._same_pixels(layer, name):
+        bond = self._bonds.get(layer.unique_id)
+        if bond is None or layer.data is bond.data:
             return
-        del self._names[layer.unique_id]
-        self._layers[name] = [
-            kept for kept in self._layers[name] if kept.unique_id != layer.unique_id
-        ]
+        del self._bonds[layer.unique_id]
+        held = self._layers[bond.uid]
+        held[:] = [x for x in held if x.unique_id != layer.unique_id]
         layer.events.data.disconnect(self._data_changed)
-        if self.on_new_pixels is not None:
-            self.on_new_pixels(name)
-
-    def _same_pixels(self, layer: ImageLayer, name: str) -> bool:
-        data = layer.data[0] if layer.multiscale else layer.data
-        return data is self.image(name).data
+        image = self.image_of(bond.uid)
+        if image is not None and self.on_new_pixels is not None:
+            self.on_new_pixels(image)
 
     # Positions
 
@@ -117,6 +180,8 @@ class Binding:
         layer, dims = self.layer(name), self.viewer.dims
         if layer is None:
             return f"The layer of {name!r} was removed: choose an image"
+        if is_tilted(layer):
+            return problem_with(layer)
         if dims.ndisplay == 3:
             return "The tools work on planes: switch the view back to 2-D"
         shown = {axis - (dims.ndim - layer.ndim) for axis in dims.displayed}
@@ -125,7 +190,13 @@ class Binding:
                 "The tools work on planes of the first axis: put it back on the slider "
                 "(Ctrl+E rolls the axes)"
             )
+        if layer.ndim == 3 and not 0 <= self._cut(layer) < self.image(name).n_planes:
+            return f"No plane of {name!r} is shown here: move the slider back to it"
         return None
+
+    def _cut(self, layer: Layer) -> int:
+        """Return the index of the plane that napari cuts, also where there is none."""
+        return int(np.round(layer.world_to_data(self.viewer.dims.point)[0]))
 
     def plane(self, name: str) -> int | None:
         """Return the plane of a volume on screen; None for a picture."""
@@ -134,8 +205,7 @@ class Binding:
             return None
         if layer is None:
             return 0
-        index = layer.world_to_data(self.viewer.dims.point)[0]
-        return int(np.clip(np.floor(index + 0.5), 0, image.n_planes - 1))
+        return int(np.clip(self._cut(layer), 0, image.n_planes - 1))
 
     def position(self, name: str, world: Any) -> tuple[float, ...] | None:
         """Return the array index under a world position; None beside the image.
@@ -160,3 +230,7 @@ class Binding:
         limits = np.asarray(image.plane_shape) - 0.501
         row, col = np.clip(index, -0.5, limits)
         return float(row), float(col)
+
+
+def _without_image(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name != "image"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from napari.layers import Image as ImageLayer
@@ -19,11 +20,14 @@ from napari_medfm.bridge.labels import LabelsView
 from napari_medfm.bridge.live import Live
 from napari_medfm.bridge.marking import Marking
 from napari_medfm.bridge.mirror import Mirror, Role
+from napari_medfm.bridge.opening import Opening
+from napari_medfm.bridge.placing import Placing
 from napari_medfm.bridge.prompt import Prompting
 from napari_medfm.bridge.running import Runner
 from napari_medfm.bridge.similar import Similar
 from napari_medfm.bridge.timeline import Timeline
 from napari_medfm.bridge.tools import ToolBelt
+from napari_medfm.core.changes import Change
 from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import LabelClass
@@ -52,11 +56,15 @@ class Desk:
 
     def __init__(self, viewer: Any, session: Session, runner: Runner) -> None:
         self.viewer, self.session, self.runner = viewer, session, runner
-        self.image: str | None = None
+        self._uid: int | None = None
         self.chosen = 1
         self.message, self.is_problem = "", False
         self._rendered: tuple[Any, ...] = ()
+        self._images: Mapping[str, Image] | None = None
+        self._encoder = session.workspace.encoder
         self.binding = Binding(viewer, session)
+        self.placing = Placing(self)
+        self.opening = Opening(self)
         self.mirror = Mirror(viewer, self._layer_made)
         self.timeline = Timeline(session)
         self.hand = Gestures(self)
@@ -69,18 +77,21 @@ class Desk:
         self.labels = LabelsView(self)
         self.edits = Edits(self)
         self.keys = Keys(self)
+        self.binding.on_bound = self.placing.watch
         self.binding.on_removed = self._image_removed
         self.binding.on_new_pixels = self._new_pixels
         viewer.layers.selection.events.active.connect(self._follow_active)
         viewer.layers.events.inserted.connect(self._layers_changed)
         viewer.layers.events.removed.connect(self._layers_changed)
         viewer.dims.events.point.connect(self._plane_moved)
-        self.binding.show_images()
+        session.changed.connect(self._heard)
+        self._show_images()
         self._follow_active()
         self._layers_changed()
 
     def close(self) -> None:
         """Let go of the viewer; session and layers stay."""
+        self.session.changed.disconnect(self._heard)
         self.runner.cancel()
         self.tools.close()
         self.keys.close()
@@ -137,16 +148,21 @@ class Desk:
 
     def choose_layer(self, layer: Layer) -> None:
         """Work on the image of a layer from now on; says why where it cannot be."""
-        try:
-            name = self.binding.bind(layer)
-        except MedfmError as problem:
-            self.complain(problem)
-            return
-        if name == self.image:
-            return
-        self.image = name
-        self.render()
-        self.live.plane_moved()
+        self.opening.choose(layer)
+
+    def work_on(self, name: str) -> None:
+        """Bring an image of the session to hand."""
+        uid = self.session.images[name].uid
+        if uid != self._uid:
+            self._uid = uid
+            self.render()
+            self.live.plane_moved()
+
+    @property
+    def image(self) -> str | None:
+        """Name of the image in hand; None without one, or where it left the session."""
+        found = None if self._uid is None else self.binding.image_of(self._uid)
+        return None if found is None else found.name
 
     @property
     def here(self) -> tuple[str, int | None] | None:
@@ -188,21 +204,25 @@ class Desk:
                 self.choose_layer(usable[0])
         self.changed.emit()
 
-    def _image_removed(self, name: str) -> None:
-        self.mirror.forget(name)
-        if name == self.image:
-            self.image = None
-            self.tools.disarm()
-            self.say(f"{name!r} was removed from the viewer; its labels are kept")
+    def _image_removed(self, image: Image) -> None:
+        self.mirror.forget(image.name)
+        if image.uid == self._uid:
+            self._put_down()
+            self.say(f"{image.name!r} was removed from the viewer; its labels are kept")
 
-    def _new_pixels(self, name: str) -> None:
-        layer = self.binding.layer(name)
-        self.mirror.forget(name)
-        if name == self.image:
-            self.image = None
-            self._follow_active()
+    def _new_pixels(self, image: Image) -> None:
+        layer = self.binding.layer(image.name)
         if layer is None:
-            self.say(f"The pixels of {name!r} changed: it counts as a new image")
+            self.mirror.forget(image.name)
+            self.say(f"The pixels of {image.name!r} changed: it counts as a new image")
+        if image.uid == self._uid:
+            self._put_down()
+            self._follow_active()
+
+    def _put_down(self) -> None:
+        """Have no image in hand."""
+        self._uid = None
+        self.tools.disarm()
 
     def _plane_moved(self) -> None:
         source = self.source
@@ -262,6 +282,7 @@ class Desk:
     def settle(self) -> None:
         """Take up what the user did in the layers themselves and is not read yet."""
         self.edits.flush()
+        self.placing.settle()
 
     def act(self, change: Any) -> bool:
         """Change the session at once and show it; False (and why) if it refused."""
@@ -306,26 +327,53 @@ class Desk:
         if self.session.labelling is not before:
             self.live.returned(before)
 
+    def _heard(self, _: Change) -> None:
+        """The session changed, here or elsewhere, in whatever thread."""
+        self.runner.soon("catch up", self.catch_up)
+
     def catch_up(self) -> None:
         """Show what others did with the session meanwhile, from a console say."""
-        if self._state() != self._rendered and not self.edits.waiting:
-            with self.mirror.same_selection():
-                self.binding.show_images()
-            self.render()
-            self.live.plane_moved()
+        if self._state() == self._rendered:
+            return
+        self.settle()
+        self.render()
+        self.live.plane_moved()
 
     def _state(self) -> tuple[Any, ...]:
-        return self.session.labelling, tuple(self.session.images)
+        workspace = self.session.workspace
+        return self.session.labelling, workspace.encoder, workspace.segmenter
 
     def render(self) -> None:
         """Bring the layers in step with the session."""
+        self._show_images()
         self._rendered = self._state()
         if self.image is not None:
             self.labels.render()
             self.marking.render()
             self.prompt.render()
             self.similar.render()
+        encoder = self.session.workspace.encoder
+        if encoder is not self._encoder:
+            self._encoder = encoder
+            self.live.encoder_changed()
+            self.similar.again()
         self.changed.emit()
+
+    def _show_images(self) -> None:
+        """Bring the image layers in step: images come and go, and are moved."""
+        images = self.session.labelling.images
+        if images is self._images:
+            return
+        for name, image in (self._images or {}).items():
+            if name not in images or images[name].uid != image.uid:
+                self.mirror.forget(name)
+        self._images = images
+        with self.mirror.same_selection():
+            self.binding.show_images()
+        self.placing.render()
+        if self._uid is not None and self.image is None:
+            self._put_down()
+            self._follow_active()
 
 
 _MARKS = {"examples", "queries", "clicks", "box"}

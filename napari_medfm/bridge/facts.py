@@ -8,24 +8,70 @@ from typing import Any
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Layer
-from numpy.typing import NDArray
 
+from napari_medfm.bridge.geometry import is_tilted, matrix_of
 from napari_medfm.core.image import Image
+from napari_medfm.readers import Loaded
+from napari_medfm.readers.napari_reader import channel_layers
+
+MOST_CHANNELS = 10
 
 
 def problem_with(layer: Layer) -> str | None:
     """Say why a layer cannot be labelled, or None if it can."""
     if not isinstance(layer, ImageLayer):
         return f"{layer.name!r} holds no pixels: choose an Image layer"
-    if layer.ndim > 3:
+    if layer.ndim > 3 and noted_channels(layer) is None:
         return (
             f"{layer.name!r} has {layer.ndim} axes. Pictures and volumes can be used: "
             "right-click the layer and choose Split Stack to get one of them"
         )
-    data = layer.data[0] if layer.multiscale else layer.data
-    if 0 in data.shape:
-        return f"{layer.name!r} is empty: its shape is {tuple(data.shape)}"
+    if 0 in finest(layer).shape:
+        return f"{layer.name!r} is empty: its shape is {tuple(finest(layer).shape)}"
+    if noted_channels(layer) is not None:
+        return (
+            f"The file says that axis {noted_channels(layer)} of {layer.name!r} holds "
+            "channels: choose “These are channels”"
+        )
+    if is_tilted(layer):
+        return (
+            f"{layer.name!r} is tilted: napari cuts it across its planes, so a click "
+            "could land on another plane than the one shown. Choose “Show it straight”"
+        )
     return None
+
+
+def finest(layer: ImageLayer) -> Any:
+    """Return a layer's pixels; of a pyramid its finest level."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def noted_channels(layer: Layer) -> int | None:
+    """Return the axis of a grey layer that its file says holds channels."""
+    noted = note_of(layer)
+    axis = noted.get("channel_axis")
+    if axis is None or "whole" in noted or layer.rgb or not isinstance(axis, int):
+        return None
+    return axis if 0 <= axis < layer.ndim and layer.ndim > 2 else None
+
+
+def could_be_channels(layer: Layer) -> bool:
+    """Whether the first axis of a grey stack is short enough to hold channels."""
+    return bool(layer.ndim == 3 and not layer.rgb) and (
+        2 <= finest(layer).shape[0] <= MOST_CHANNELS
+    )
+
+
+def note_of(layer: Layer) -> dict[str, Any]:
+    """Return what our readers, or this program, noted about a layer."""
+    noted = layer.metadata.get("napari_medfm")
+    return noted if isinstance(noted, dict) else {}
+
+
+def whole_of(layer: Layer) -> Loaded | None:
+    """Return the image of several channels that a layer shows one channel of."""
+    whole = note_of(layer).get("whole")
+    return whole if isinstance(whole, Loaded) else None
 
 
 def facts_of(layer: ImageLayer) -> dict[str, Any]:
@@ -34,16 +80,21 @@ def facts_of(layer: ImageLayer) -> dict[str, Any]:
     The axes are named, so that a stack of three planes is never read as colour. What
     our own readers noted of the file holds as long as the layer lies as they put it.
     """
+    noted, whole = note_of(layer), whole_of(layer)
     levels = list(layer.data) if layer.multiscale else [layer.data]
-    axes = "yx" if layer.ndim == 2 else "zyx"
+    axes = ("yx" if layer.ndim == 2 else "zyx") + ("c" if layer.rgb else "")
+    name = layer.name
+    if whole is not None:
+        levels, axes = [whole.data, *whole.levels], whole.axes
+        name = noted.get("name") or name
     facts: dict[str, Any] = {
         "image": levels[0],
+        "name": name,
         "levels": tuple(levels[1:]),
-        "axes": axes + ("c" if layer.rgb else ""),
+        "axes": axes,
         "affine": matrix_of(layer),
     }
-    noted = layer.metadata.get("napari_medfm")
-    if isinstance(noted, dict) and _lies_as_read(layer, noted.get("spacing")):
+    if noted and _lies_as_read(layer, noted.get("spacing")):
         facts["metadata"] = noted.get("metadata")
         if noted.get("affine") is not None:
             facts["affine"] = noted["affine"]
@@ -59,85 +110,60 @@ def _lies_as_read(layer: ImageLayer, spacing: Any) -> bool:
     return bool(np.allclose(matrix_of(layer), np.diag([*scale, 1.0])))
 
 
-def matrix_of(layer: Layer) -> NDArray[np.float64]:
-    """Return a layer's whole transform, array index -> world, (ndim + 1, ndim + 1).
-
-    Scale, translation, rotation, shear and affine are composed.
-    """
-    ndim = layer.ndim
-    origin = np.asarray(layer.data_to_world(np.zeros(ndim)), float)
-    matrix = np.eye(ndim + 1)
-    for axis, unit in enumerate(np.eye(ndim)):
-        matrix[:ndim, axis] = np.asarray(layer.data_to_world(unit), float) - origin
-    matrix[:ndim, ndim] = origin
-    return matrix
-
-
-def geometry_of(layer: Layer, plane: int | None = None) -> dict[str, Any]:
-    """Return the transform arguments of a layer that lies on another.
-
-    Parameters
-    ----------
-    plane
-        For an answer of one plane of a volume, shape (1, rows, cols): its plane.
-    """
-    translate = np.array(layer.translate, float)
-    if plane is not None:
-        full = matrix_of(layer)[: layer.ndim, 0]
-        linear = np.asarray(layer.affine.linear_matrix, float)
-        translate = translate + plane * np.linalg.solve(linear, full)
-    return {
-        "scale": np.array(layer.scale, float),
-        "translate": translate,
-        "rotate": np.array(layer.rotate, float),
-        "shear": np.array(layer.shear, float),
-        "affine": np.array(layer.affine.affine_matrix, float),
-        "units": layer.units,
-        "axis_labels": layer.axis_labels,
-    }
-
-
 def layers_of(image: Image) -> list[ImageLayer]:
     """Return layers that show an image of a session: one, or one a channel."""
-    if image.channel_axis is None:
-        low, high = _limits(image)
-        return [_layer(image, image.name, contrast_limits=(low, high), rgb=False)]
-    if _is_colour(image):
-        return [_layer(image, image.name, rgb=True)]
-    count = int(image.data.shape[image.channel_axis])
-    return [
-        _layer(
-            image,
-            f"{image.name} channel {channel}",
-            channel=channel,
-            rgb=False,
-            blending="additive",
-            colormap=_CHANNELS[channel % len(_CHANNELS)] if count > 1 else "gray",
-        )
-        for channel in range(count)
-    ]
+    loaded = Loaded(
+        image.data,
+        image.channel_axis,
+        image.spacing,
+        image.affine,
+        image.levels,
+        {**image.metadata, "window": None},
+    )
+    note = {
+        "path": None if image.source is None else str(image.source),
+        "spacing": image.spacing,
+        "affine": image.affine,
+        "channel_axis": image.channel_axis,
+        "metadata": dict(image.metadata),
+    }
+    made = []
+    for number, (data, shown, _) in enumerate(channel_layers(image.name, loaded, note)):
+        window = image.window[number] if not shown["rgb"] else None
+        if window is not None:
+            low, high = window
+            shown["contrast_limits"] = (low, high if high > low else low + 1)
+        made.append(ImageLayer(data, **shown))
+    return made
 
 
-_CHANNELS = ("magenta", "green", "cyan", "yellow", "red", "blue")
+def split(layer: ImageLayer, axis: int) -> list[ImageLayer]:
+    """Return one layer for each index of an axis: channels of one image."""
+    levels = list(layer.data) if layer.multiscale else [layer.data]
+    matrix = matrix_of(layer)
+    place = np.delete(np.delete(matrix, axis, 0), axis, 1)
+    whole = Loaded(levels[0], axis, levels=tuple(levels[1:]))
+    note = {k: v for k, v in note_of(layer).items() if k in {"path", "metadata"}}
+    made = []
+    for data, shown, _ in channel_layers(layer.name, whole, note):
+        made.append(ImageLayer(data, **shown, affine=place))
+    return made
 
 
-def _layer(
-    image: Image, name: str, *, channel: int | None = None, **options: Any
-) -> ImageLayer:
-    levels: list[Any] = [image.data, *image.levels]
-    if channel is not None and image.channel_axis is not None:
-        index = (*(slice(None),) * image.channel_axis, channel)
-        levels = [level[index] for level in levels]
-    many = len(levels) > 1
-    data = levels if many else levels[0]
-    return ImageLayer(data, name=name, affine=image.affine, multiscale=many, **options)
-
-
-def _is_colour(image: Image) -> bool:
-    last = image.channel_axis == len(image.data.shape) - 1
-    return last and image.data.shape[-1] in (3, 4)
-
-
-def _limits(image: Image) -> tuple[float, float]:
-    low, high = image.window[0]
-    return (low, high) if high > low else (low, low + 1)
+def straight(layer: ImageLayer) -> ImageLayer:
+    """Return a layer of the same pixels that is true to size but not turned."""
+    matrix = matrix_of(layer)
+    steps = np.linalg.norm(matrix[:-1, :-1], axis=0)
+    note = {"spacing": tuple(steps.tolist()), "affine": matrix}
+    noted = note_of(layer)
+    note |= {k: noted[k] for k in ("path", "metadata") if k in noted}
+    return ImageLayer(
+        list(layer.data) if layer.multiscale else layer.data,
+        name=f"{layer.name} (straight)",
+        scale=steps,
+        rgb=layer.rgb,
+        multiscale=layer.multiscale,
+        metadata={"napari_medfm": note},
+        contrast_limits=None if layer.rgb else layer.contrast_limits,
+        colormap=layer.colormap,
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Layer, Points, Shapes
 
-from napari_medfm.bridge.facts import geometry_of
+from napari_medfm.bridge.geometry import FOLLOWED, geometry_of
 
 Role = Literal[
     "similarity",
@@ -48,7 +48,6 @@ _TITLES = {
 _ORDER = list(_MAKERS)
 # Options that napari's layers have as attributes only.
 _SET_LATER = frozenset({"contour", "editable"})
-_FOLLOWED = ("scale", "translate", "rotate", "shear", "affine")
 
 
 class Mirror:
@@ -101,6 +100,7 @@ class Mirror:
             self._remove(image, role)
             layer = None
         geometry = geometry_of(anchor, plane)
+        self._watch(image, anchor)
         if layer is None:
             name = f"{anchor.name}: {_TITLES.get(role, role)}"
             early = {k: v for k, v in style.items() if k not in _SET_LATER}
@@ -108,7 +108,6 @@ class Mirror:
             for option in _SET_LATER & style.keys():
                 setattr(layer, option, style[option])
             self._layers[key] = layer
-            self._watch(image, anchor)
             with self.same_selection():
                 self._viewer.layers.insert(self._place(anchor, role), layer)
             layer.metadata["medfm style"] = dict(style)
@@ -213,8 +212,10 @@ class Mirror:
         if self._anchors.get(image) == anchor:
             return
         self._anchors[image] = anchor
-        for name in _FOLLOWED:
-            getattr(anchor.events, name).connect(self._follow)
+        for name in FOLLOWED:
+            event = getattr(anchor.events, name)
+            event.disconnect(self._follow)
+            event.connect(self._follow)
 
     def _follow(self, event: Any) -> None:
         for (image, role), layer in self._layers.items():
@@ -222,7 +223,7 @@ class Mirror:
             if anchor is None or anchor.unique_id != event.source.unique_id:
                 continue
             geometry = geometry_of(anchor, self._planes[image, role])
-            for name in _FOLLOWED:
+            for name in FOLLOWED:
                 setattr(layer, name, geometry[name])
 
 

@@ -39,6 +39,12 @@ class Runner(Protocol):
     def later(self, seconds: float, key: str, act: Callable[[], None]) -> None:
         """Call ``act`` after a rest; a new call with the same key starts it anew."""
 
+    def soon(self, key: str, act: Callable[[], None]) -> None:
+        """Call ``act`` once in the runner's own thread; may be asked from any thread.
+
+        Asked again before it was called, it is still called once.
+        """
+
 
 class InlineRunner:
     """Runs everything at once, in the calling thread; rests end when told."""
@@ -78,6 +84,10 @@ class InlineRunner:
         return False
 
     def later(self, seconds: float, key: str, act: Callable[[], None]) -> None:
+        """Keep it until `rest`."""
+        self.waiting[key] = act
+
+    def soon(self, key: str, act: Callable[[], None]) -> None:
         """Keep it until `rest`."""
         self.waiting[key] = act
 

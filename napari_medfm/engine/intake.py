@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +32,7 @@ def image_of(  # noqa: PLR0913  one keyword per fact about an image
     levels: Sequence[Pixels] = (),
     source: Path | None = None,
     metadata: Mapping[str, Any] | None = None,
+    window: Sequence[tuple[float, float]] | None = None,
 ) -> Image:
     """Check an array and make it an `Image`.
 
@@ -44,6 +46,8 @@ def image_of(  # noqa: PLR0913  one keyword per fact about an image
         remains has at least two axes.
     channel_axis
         The same as "c" in ``axes``.
+    window
+        (low, high) per channel; from a sample of the pixels if None.
 
     Raises
     ------
@@ -73,7 +77,24 @@ def image_of(  # noqa: PLR0913  one keyword per fact about an image
         source=source,
         metadata=_metadata(metadata),
     )
-    return _with_window(image)
+    if window is None:
+        return _with_window(image)
+    return replace(image, window=_checked_window(image, window))
+
+
+def _checked_window(
+    image: Image, window: Sequence[tuple[float, float]]
+) -> tuple[tuple[float, float], ...]:
+    limits = np.asarray(window, float)
+    channels = 1 if image.channel_axis is None else image.data.shape[image.channel_axis]
+    if limits.shape != (channels, 2) or not np.isfinite(limits).all():
+        raise BadInput(
+            f"The window of {image.name!r} is (low, high) for each of {channels} "
+            f"channels, got {window!r}"
+        )
+    if (limits[:, 1] < limits[:, 0]).any():
+        raise BadInput(f"A window goes from low to high, got {window!r}")
+    return tuple((float(low), float(high)) for low, high in limits)
 
 
 def _as_pixels(data: Any, name: str) -> Any:
@@ -150,8 +171,6 @@ def _channel_axis(
 
 def _with_window(image: Image) -> Image:
     """Set the intensity window from a thin, even sample of the pixels."""
-    from dataclasses import replace
-
     kind, size = image.data.dtype.kind, image.data.dtype.itemsize
     channels = 1 if image.channel_axis is None else image.data.shape[image.channel_axis]
     if kind == "b":

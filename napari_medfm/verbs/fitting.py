@@ -111,7 +111,7 @@ def predict(
         f"Predicting {image}",
         steps,
         lambda prediction: prediction,
-        lambda: ws.images.get(image) is source,
+        lambda: getattr(ws.images.get(image), "uid", None) == source.uid,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from napari_medfm.core.arguments import path_of, text_of
 from napari_medfm.core.calls import Given
+from napari_medfm.core.geometry import affine_of
 from napari_medfm.engine.intake import image_of
 from napari_medfm.verbs.gesture import Deed
 from napari_medfm.verbs.labelling import without_image
@@ -29,6 +31,7 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
     source: Path | None = None,
     metadata: Mapping[str, Any] | None = None,
     series: str | None = None,
+    window: Sequence[tuple[float, float]] | None = None,
 ) -> Deed[str]:
     """Add an image and return its name.
 
@@ -54,6 +57,9 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
         it; `script` then reads the file.
     series
         SeriesInstanceUID, where a DICOM folder holds several.
+    window
+        Per channel: the two intensities that models see as 0 and 1; from a sample of
+        the pixels if None.
 
     Raises
     ------
@@ -77,7 +83,8 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
         name = name or "image"
         key = "" if source else _unique(name, ws.given)
     unique = _unique(name, ws.images)
-    made = image_of(image, unique, group=group, source=source, **facts)
+    facts |= {"group": group, "source": source, "window": window}
+    made = image_of(image, unique, **facts)
 
     def do() -> str:
         ws.admit(made)
@@ -93,6 +100,7 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
         "channel_axis": channel_axis,
         "group": group,
         "series": series,
+        "window": window,
     }
     return Deed(do, (Given(f"images[{key!r}]") if key else str(source),), written)
 
@@ -123,6 +131,35 @@ def remove_image(ws: Workspace, name: str) -> Deed[None]:
     """
     ws.image(name)
     return Deed(lambda: ws.change(without_image(ws.labelling, name)))
+
+
+def place_image(
+    ws: Workspace,
+    name: str,
+    spacing: ArrayLike | None = None,
+    affine: ArrayLike | None = None,
+) -> Deed[None]:
+    """Say how large an image's pixels are and where they lie; `undo` takes it back.
+
+    Parameters
+    ----------
+    spacing, affine
+        As for `add_image`.
+
+    Raises
+    ------
+    BadInput
+        If there is no image of that name, or the geometry does not fit it.
+    """
+    image = ws.image(name)
+    steps, matrix = affine_of(image.ndim, spacing, affine)
+    placed = replace(image, spacing=steps, affine=matrix)
+
+    def do() -> None:
+        images = {**ws.images, name: placed}
+        ws.change(ws.labelling.but(images=images))
+
+    return Deed(do)
 
 
 def _unique(name: str, taken: Collection[str]) -> str:

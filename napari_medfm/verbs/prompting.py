@@ -75,7 +75,7 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
         return found, model_facts(model.get())
 
     def fresh() -> bool:
-        return ws.images.get(image) is source
+        return getattr(ws.images.get(image), "uid", None) == source.uid
 
     def commit(found: tuple[Answer, dict[str, Any]]) -> Mask:
         result, facts = found

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import napari
 
 _WIDTH = 360
-_LOOK_MS = 400
 
 
 class MedfmWidget(QWidget):
@@ -72,10 +71,6 @@ class MedfmWidget(QWidget):
         self._soon.setInterval(0)
         self._soon.timeout.connect(self.refresh)
         desk.changed.connect(self._later)
-        self._watch = QTimer(self)
-        self._watch.setInterval(_LOOK_MS)
-        self._watch.timeout.connect(desk.catch_up)
-        self._watch.start()
         self.destroyed.connect(partial(_put_down, desk))
         self.refresh()
         self.open_section("Similar" if desk.image else "Models")

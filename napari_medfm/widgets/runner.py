@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_medfm.core.errors import Cancelled
 from napari_medfm.core.jobs import Job, Progress, Work
@@ -20,6 +20,7 @@ class _Mailbox(QObject):
     """Carries news into the thread it was made in."""
 
     finished = Signal(object)
+    asked = Signal(str)
     progressed = Signal(object)
 
 
@@ -74,7 +75,10 @@ class QtRunner(QObject):
         self._timers: dict[str, QTimer] = {}
         self._closed = False
         self._mailbox = _Mailbox()
+        self._soon: dict[str, Callable[[], None]] = {}
         self._mailbox.finished.connect(self._finished)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._mailbox.asked.connect(self._called, queued)  # type: ignore[call-arg]
         self._mailbox.progressed.connect(self._progressed)
 
     @property
@@ -88,7 +92,7 @@ class QtRunner(QObject):
     @property
     def resting(self) -> bool:
         """Whether a rest is still to end."""
-        return bool(self._timers)
+        return bool(self._timers or self._soon)
 
     def run(
         self,
@@ -178,6 +182,17 @@ class QtRunner(QObject):
         timer.timeout.connect(ended)
         self._timers[key] = timer
         timer.start(round(1000 * seconds))
+
+    def soon(self, key: str, act: Callable[[], None]) -> None:
+        """Call ``act`` once in this thread; may be asked from any thread."""
+        if key not in self._soon:
+            self._soon[key] = act
+            self._mailbox.asked.emit(key)
+
+    def _called(self, key: str) -> None:
+        act = self._soon.pop(key)
+        if not self._closed:
+            act()
 
     def close(self, wait: float = 0.0) -> None:
         """Stop everything for good; steps under way end by themselves.

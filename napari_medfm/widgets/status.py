@@ -20,7 +20,7 @@ class Status(QWidget):
 
     def __init__(self, desk: Desk, runner: QtRunner) -> None:
         super().__init__()
-        self._runner = runner
+        self._desk, self._runner = desk, runner
         self._mark = QLabel()
         self._mark.setAccessibleName("Kind of message")
         self._text = Hint()
@@ -85,4 +85,5 @@ class Status(QWidget):
         self._work.show()
 
     def _stop(self) -> None:
+        self._desk.settle()
         self._runner.cancel_by_user()

@@ -9,7 +9,8 @@ from napari.layers import Image as ImageLayer
 from toys import ToyEncoder, ToySegmenter
 
 from napari_medfm.bridge.binding import Binding
-from napari_medfm.bridge.facts import facts_of, geometry_of, matrix_of, problem_with
+from napari_medfm.bridge.facts import facts_of, problem_with
+from napari_medfm.bridge.geometry import geometry_of, matrix_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.session import Session
 
@@ -110,7 +111,9 @@ def test_session_images_get_layers(viewer, session):
     binding = Binding(viewer, session)
     binding.show_images()
     assert len(viewer.layers) == 6
-    assert np.allclose(matrix_of(binding.layer("flat")), affine)
+    assert np.allclose(
+        matrix_of(binding.layer("flat")), np.diag([*session.images["flat"].spacing, 1])
+    )
     assert binding.layer("colour").rgb
     assert {binding.name_of(layer) for layer in viewer.layers} == set(session.images)
 

@@ -452,10 +452,10 @@ def test_the_console_and_the_window_stay_in_step(desk, disc):
     session.annotate("ct", "lesion", points=[(70, 110)])
     session.accept("ct", disc[1], "lesion")
     session.add_image(disc[0], name="other")
-    desk.catch_up()
+    desk.runner.rest()
     assert shown(desk, "examples") is not None
     assert np.array_equal(shown(desk, "labels").data == 1, disc[1])
     assert "other" in [layer.name for layer in desk.viewer.layers]
     before = len(desk.viewer.layers)
-    desk.catch_up()
+    desk.runner.rest()
     assert len(desk.viewer.layers) == before

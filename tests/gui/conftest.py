@@ -103,7 +103,10 @@ class Window:
 
     def rest(self):
         """Wait until nothing runs and no rest is due."""
-        self.until(lambda: self.runner.current is None and not self.runner.resting)
+        self.until(
+            lambda: self.runner.current is None and not self.runner.resting,
+            timeout=60_000,
+        )
 
 
 @pytest.fixture

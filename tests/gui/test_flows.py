@@ -246,7 +246,12 @@ def test_a_volume_plane_by_plane(window, ball):
     one.until(lambda: one.layer("prediction") is not None)
     one.rest()
     one.viewer.dims.set_current_step(0, 8)
-    one.until(lambda: one.layer("prediction").data_to_world((0, 0, 0))[0] == 40)
+    one.until(
+        lambda: (
+            one.layer("prediction") is not None
+            and one.layer("prediction").data_to_world((0, 0, 0))[0] == 40
+        )
+    )
     one.rest()
     one.press("Predict all planes")
     one.until(lambda: one.desk.live.whole)
