@@ -99,7 +99,9 @@ def facts_of(layer: ImageLayer) -> dict[str, Any]:
         if noted.get("affine") is not None:
             facts["affine"] = noted["affine"]
         if noted.get("path"):
-            facts["source"] = Path(noted["path"])
+            facts["source"] = source = Path(noted["path"])
+            if source.is_dir():
+                facts["series"] = (noted.get("metadata") or {}).get("series_uid")
     return facts
 
 

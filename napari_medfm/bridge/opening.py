@@ -67,7 +67,7 @@ class Opening:
 
         def steps() -> Steps[Any]:
             yield Progress(0, 1, "looking at its intensities")
-            given = {k: v for k, v in found.items() if k != "image"}
+            given = {k: v for k, v in found.items() if k not in {"image", "series"}}
             return image_of(found["image"], **given).window
 
         def commit(window: Any) -> str | None:
