@@ -67,6 +67,7 @@ class Lanes:
         self._lanes: dict[str, _Lane] = {}
         self._order: list[_Run] = []
         self._rests: dict[str, Callable[[], None]] = {}
+        self._soon: dict[str, Callable[[], None]] = {}
         self._closed = False
 
     @property
@@ -80,7 +81,7 @@ class Lanes:
     @property
     def resting(self) -> bool:
         """Whether a rest is still to end."""
-        return bool(self._rests)
+        return bool(self._rests or self._soon)
 
     def run(
         self,
@@ -179,6 +180,17 @@ class Lanes:
             act()
 
         self._rests[key] = self._loop.after(seconds, ended)
+
+    def soon(self, key: str, act: Callable[[], None]) -> None:
+        """Call ``act`` once in the owner's thread; may be asked from any thread."""
+        if key not in self._soon:
+            self._soon[key] = act
+            self._loop.post(lambda: self._called(key))
+
+    def _called(self, key: str) -> None:
+        act = self._soon.pop(key)
+        if not self._closed:
+            act()
 
     def close(self, wait: float = 0.0) -> None:
         """Stop everything for good; steps under way end by themselves.

@@ -47,26 +47,26 @@ def _place(desk: Desk, value: Any) -> Any:
 
 def _click(desk: Desk, message: Mapping[str, Any]) -> None:
     tool = desk.tools.armed
-    if tool is not None and desk.ready():
+    if tool is not None and desk.hand.ready():
         negative = bool(message.get("negative")) or desk.tools.negative
-        desk.click(tool, _place(desk, message.get("at")), negative)
+        desk.hand.click(tool, _place(desk, message.get("at")), negative)
 
 
 def _box(desk: Desk, message: Mapping[str, Any]) -> None:
-    if desk.ready():
+    if desk.hand.ready():
         start, end = (
             _place(desk, message.get("start")),
             _place(desk, message.get("end")),
         )
-        desk.box_done(start, end)
+        desk.hand.box_done(start, end)
 
 
 def _stroke(desk: Desk, message: Mapping[str, Any]) -> None:
     path = message.get("path")
     if not isinstance(path, list) or not 0 < len(path) <= _MOST_PATH:
         raise BadInput("A stroke is a list of places")
-    if desk.ready():
-        desk.stroke_done([_place(desk, place) for place in path])
+    if desk.hand.ready():
+        desk.hand.stroke_done([_place(desk, place) for place in path])
 
 
 def _tool(desk: Desk, message: Mapping[str, Any]) -> None:

@@ -1,235 +1,52 @@
-"""The one place where work crosses threads."""
+"""The window's event loop as the owner of a session: where work crosses threads."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
-from napari_medfm.core.errors import Cancelled
-from napari_medfm.core.jobs import Job, Progress, Work
-
-_FRAME = 1 / 25
+from napari_medfm.bridge.lanes import Lanes
 
 
-class _Mailbox(QObject):
-    """Carries news into the thread it was made in."""
+class QtLoop(QObject):
+    """Qt's event loop of the thread it is made in."""
 
-    finished = Signal(object)
-    asked = Signal(str)
-    progressed = Signal(object)
-
-
-@dataclass(eq=False)
-class _Run:
-    key: str
-    job: Job[Any]
-    done: Callable[[Any], None]
-    failed: Callable[[BaseException], None] | None
-    mailbox: _Mailbox
-    dropped: bool = False
-    told: float = field(default=0.0)
-
-    def drain(self) -> None:
-        """Run in a worker thread, to the end."""
-        self.job.drain()
-        self.mailbox.finished.emit(self)
-
-    def heard(self, _: Progress) -> None:
-        """Tell of progress, a few times a second at most."""
-        now = time.monotonic()
-        if now - self.told >= _FRAME:
-            self.told = now
-            self.mailbox.progressed.emit(self)
-
-
-@dataclass
-class _Lane:
-    running: _Run | None = None
-    waiting: _Run | None = None
-
-
-class QtRunner(QObject):
-    """Runs work in worker threads and commits it in the window's thread.
-
-    Each key is a lane with one run under way and at most one waiting, the newest. A
-    run is drained by a plain function, so that no error is lost; its answer comes back
-    by a Qt signal and is dropped if it was cancelled or newer work came.
-
-    Signals
-    -------
-    changed
-        Work began, moved on, or ended; see `current`.
-    """
-
-    changed = Signal()
+    _posted = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
-        self._lanes: dict[str, _Lane] = {}
-        self._order: list[_Run] = []
-        self._timers: dict[str, QTimer] = {}
-        self._closed = False
-        self._mailbox = _Mailbox()
-        self._soon: dict[str, Callable[[], None]] = {}
-        self._mailbox.finished.connect(self._finished)
         queued = Qt.ConnectionType.QueuedConnection
-        self._mailbox.asked.connect(self._called, queued)  # type: ignore[call-arg]
-        self._mailbox.progressed.connect(self._progressed)
+        self._posted.connect(self._call, queued)  # type: ignore[call-arg]
 
-    @property
-    def current(self) -> tuple[str, Progress] | None:
-        """Title and progress of the newest work under way."""
-        if not self._order:
-            return None
-        job = self._order[-1].job
-        return job.title, job.progress
+    def post(self, act: Callable[[], None]) -> None:
+        """Have ``act`` called by the loop; from any thread."""
+        self._posted.emit(act)
 
-    @property
-    def resting(self) -> bool:
-        """Whether a rest is still to end."""
-        return bool(self._timers or self._soon)
+    def _call(self, act: Callable[[], None]) -> None:
+        act()
 
-    def run(
-        self,
-        work: Work[Any],
-        key: str,
-        done: Callable[[Any], None],
-        failed: Callable[[BaseException], None] | None = None,
-    ) -> None:
-        """Run work; newer work of the same key cancels it and its answer is dropped.
-
-        ``done`` and ``failed`` are called in this thread.
-        """
-        if self._closed:
-            return
-        lane = self._lanes.setdefault(key, _Lane())
-        run = _Run(key, Job(work), done, failed, self._mailbox)
-        run.job.on_progress = run.heard
-        if lane.running is None:
-            self._start(lane, run)
-            return
-        self._drop(lane.running)
-        if lane.waiting is not None:
-            self._drop(lane.waiting)
-        lane.waiting = run
-        self._order.append(run)
-        self.changed.emit()
-
-    def _start(self, lane: _Lane, run: _Run) -> None:
-        lane.running, lane.waiting = run, None
-        if run not in self._order:
-            self._order.append(run)
-        threading.Thread(target=run.drain, name=f"medfm {run.key}").start()
-        self.changed.emit()
-
-    def _drop(self, run: _Run) -> None:
-        run.dropped = True
-        run.job.cancel()
-        if run in self._order:
-            self._order.remove(run)
-
-    def cancel(self, key: str | None = None) -> None:
-        """Stop the work of a key, or all; rests of the key end without acting."""
-        for name in [key] if key is not None else [*self._lanes, *self._timers]:
-            self._stop(name)
-        self.changed.emit()
-
-    def _stop(self, key: str) -> None:
-        timer = self._timers.pop(key, None)
-        if timer is not None:
-            timer.stop()
-        lane = self._lanes.get(key)
-        if lane is None:
-            return
-        if lane.waiting is not None:
-            self._drop(lane.waiting)
-            lane.waiting = None
-        if lane.running is not None:
-            self._drop(lane.running)
-
-    def cancel_by_user(self) -> None:
-        """Stop everything now, and say so to whoever waits for it."""
-        stopped = list(self._order)
-        self.cancel()
-        for run in stopped:
-            if run.failed is not None:
-                run.failed(Cancelled(f"{run.job.title}: cancelled, nothing was lost"))
-
-    def busy(self, key: str) -> bool:
-        """Whether work of this key is under way or waiting."""
-        return any(run.key == key for run in self._order)
-
-    def later(self, seconds: float, key: str, act: Callable[[], None]) -> None:
-        """Call ``act`` after a rest; a new call with the same key starts it anew."""
-        if self._closed:
-            return
-        old = self._timers.pop(key, None)
-        if old is not None:
-            old.stop()
+    def after(self, seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+        """Call ``act`` later; what is returned forgets it."""
         timer = QTimer(self)
         timer.setSingleShot(True)
 
         def ended() -> None:
-            self._timers.pop(key, None)
             timer.deleteLater()
             act()
 
         timer.timeout.connect(ended)
-        self._timers[key] = timer
         timer.start(round(1000 * seconds))
 
-    def soon(self, key: str, act: Callable[[], None]) -> None:
-        """Call ``act`` once in this thread; may be asked from any thread."""
-        if key not in self._soon:
-            self._soon[key] = act
-            self._mailbox.asked.emit(key)
+        def forget() -> None:
+            timer.stop()
+            timer.deleteLater()
 
-    def _called(self, key: str) -> None:
-        act = self._soon.pop(key)
-        if not self._closed:
-            act()
+        return forget
 
-    def close(self, wait: float = 0.0) -> None:
-        """Stop everything for good; steps under way end by themselves.
 
-        Parameters
-        ----------
-        wait
-            Seconds to wait for them.
-        """
-        self._closed = True
-        self.cancel()
-        end = time.monotonic() + wait
-        for thread in threading.enumerate():
-            if thread.name.startswith("medfm ") and wait:
-                thread.join(max(0.0, end - time.monotonic()))
+class QtRunner(Lanes):
+    """Runs work in worker threads and commits it in the window's thread."""
 
-    def _progressed(self, run: _Run) -> None:
-        if not run.dropped:
-            self.changed.emit()
-
-    def _finished(self, run: _Run) -> None:
-        lane = self._lanes[run.key]
-        if lane.running is run:
-            lane.running = None
-        if run in self._order:
-            self._order.remove(run)
-        if lane.waiting is not None and not self._closed:
-            self._start(lane, lane.waiting)
-        if not run.dropped and not self._closed:
-            self._deliver(run)
-        self.changed.emit()
-
-    def _deliver(self, run: _Run) -> None:
-        try:
-            value = run.job.result()
-        except BaseException as error:  # noqa: BLE001  handed on to whoever waits
-            if run.failed is not None:
-                run.failed(error)
-            return
-        run.done(value)
+    def __init__(self) -> None:
+        super().__init__(QtLoop())
