@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,15 @@ class Given:
 class Call:
     """One verb with its arguments as plain values, masks as `Runs`.
 
-    ``result`` is the variable that later calls name what it returned by, if they can.
+    ``result`` is the variable that later calls name what it returned by, if they can;
+    ``at`` is when it was asked for, in seconds since 1970.
     """
 
     verb: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     result: str | None = None
+    at: float = field(default=0.0, compare=False)
 
     @classmethod
     def of(cls, verb: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -45,7 +48,7 @@ class Call:
         given = list(args)
         while given and given[-1] is None:
             given.pop()
-        return cls(verb, tuple(plain(arg) for arg in given), kept)
+        return cls(verb, tuple(plain(arg) for arg in given), kept, at=time.time())
 
     def as_python(self, session: str = "s") -> str:
         """Return one line of Python that repeats it."""

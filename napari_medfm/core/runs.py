@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from napari_medfm.core.errors import BadInput
 _FORM = re.compile(r"\d+(x\d+)*:(\d+\+\d+( \d+\+\d+)*)?")
 _VALUES = re.compile(r"\d+(x\d+)*:\d{1,5}\*\d{1,10}( \d{1,5}\*\d{1,10})*")
 _MAX_PIXELS = 2**34
+_DIGITS = 11
 
 
 class Runs(str):
@@ -37,28 +40,72 @@ class Runs(str):
         text = " ".join(f"{start}+{stop - start}" for start, stop in pairs)
         return cls("x".join(map(str, mask.shape)) + ":" + text)
 
+    @classmethod
+    def of_indices(cls, flat: NDArray[np.integer[Any]], shape: Sequence[int]) -> Runs:
+        """Write the mask whose true pixels have these ascending flat indices."""
+        starts = np.flatnonzero(np.diff(flat, prepend=-2) != 1)
+        counts = np.diff(starts, append=flat.size)
+        pairs = zip(flat[starts].tolist(), counts.tolist(), strict=True)
+        text = " ".join(f"{start}+{count}" for start, count in pairs)
+        return cls("x".join(map(str, shape)) + ":" + text)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the mask.
+
+        Raises
+        ------
+        BadInput
+            If the text is not of this form, or the shape is absurd.
+        """
+        if not _FORM.fullmatch(self):
+            raise BadInput(f"Not a mask in runs, such as '3x4:1+2 9+1': {self[:40]!r}")
+        return _shape_of(self)
+
+    def spans(self) -> NDArray[np.int64]:
+        """Read first and one past last flat index of each run, (n, 2), ascending.
+
+        Raises
+        ------
+        BadInput
+            If the text is not of this form, a run leaves the shape, or runs overlap.
+        """
+        size = math.prod(self.shape)
+        text = self.partition(":")[2].replace("+", " ").split()
+        if max(map(len, text), default=0) > _DIGITS:
+            raise BadInput(f"A run leaves a mask of shape {self.shape}")
+        found = np.array(text, np.int64).reshape(-1, 2)
+        found[:, 1] += found[:, 0]
+        if found.max(initial=0) > size:
+            raise BadInput(f"A run leaves a mask of shape {self.shape}")
+        if (np.diff(found.ravel()) < 0).any():
+            raise BadInput("The runs of a mask overlap or are not in order")
+        return found
+
+    def indices(self) -> NDArray[np.int64]:
+        """Read the flat indices of the true pixels, ascending.
+
+        Raises
+        ------
+        BadInput
+            As `spans`.
+        """
+        spans = self.spans()
+        counts = spans[:, 1] - spans[:, 0]
+        before = np.cumsum(counts) - counts
+        return np.repeat(spans[:, 0] - before, counts) + np.arange(counts.sum())
+
     def mask(self) -> NDArray[np.bool_]:
         """Read the mask back.
 
         Raises
         ------
         BadInput
-            If the text is not of this form, or a run leaves the shape.
+            As `spans`.
         """
-        if not _FORM.fullmatch(self):
-            raise BadInput(f"Not a mask in runs, such as '3x4:1+2 9+1': {self[:40]!r}")
-        shape_text, _, body = self.partition(":")
-        shape = tuple(int(n) for n in shape_text.split("x"))
-        size = int(np.prod([float(n) for n in shape]))
-        if size > _MAX_PIXELS:
-            raise BadInput(f"A mask of shape {shape} is larger than any image here")
-        flat = np.zeros(size, bool)
-        for run in body.split():
-            start, length = (int(n) for n in run.split("+"))
-            if start + length > size:
-                raise BadInput(f"The run {run} leaves a mask of shape {shape}")
-            flat[start : start + length] = True
-        return flat.reshape(shape)
+        edges = np.concatenate([[0], self.spans().ravel(), [math.prod(self.shape)]])
+        inside = np.arange(edges.size - 1) % 2 == 1
+        return np.repeat(inside, np.diff(edges)).reshape(self.shape)
 
 
 class Values(str):
@@ -92,12 +139,23 @@ class Values(str):
         """
         if not _VALUES.fullmatch(self):
             raise BadInput(f"Not a label map in runs, such as '2x3:0*6': {self[:40]!r}")
-        shape_text, _, body = self.partition(":")
-        shape = tuple(int(n) for n in shape_text.split("x"))
-        pairs = np.array([run.split("*") for run in body.split()], np.int64)
-        if pairs[:, 1].sum() != np.prod([float(n) for n in shape]):
+        shape = _shape_of(self)
+        text = self.partition(":")[2].replace("*", " ").split()
+        pairs = np.array(text, np.int64).reshape(-1, 2)
+        if pairs[:, 1].sum() != math.prod(shape):
             raise BadInput(f"The runs do not fill a label map of shape {shape}")
         return np.repeat(pairs[:, 0], pairs[:, 1]).reshape(shape)
+
+
+def _shape_of(text: str) -> tuple[int, ...]:
+    numbers = text.partition(":")[0].split("x")
+    shape = tuple(int(n[:_DIGITS]) for n in numbers)
+    if max(map(len, numbers)) > _DIGITS or math.prod(shape) > _MAX_PIXELS:
+        raise BadInput(
+            f"A mask of shape {text.partition(':')[0][:60]} is larger than any image "
+            "here"
+        )
+    return shape
 
 
 def values(text: str) -> Values:

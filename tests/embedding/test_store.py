@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_medfm.core.geometry import Grid
 from napari_medfm.core.results import Embedding
-from napari_medfm.engine import entries
+from napari_medfm.engine import entries, rawzarr
 from napari_medfm.engine.store import EmbeddingStore
 
 GRID = Grid(10, 12, (3.5, 3.4999999999), (-0.75, 1 / 3))
@@ -48,7 +48,7 @@ def entry(store):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(entries, "_CHUNK_BYTES", 900)
+    monkeypatch.setattr(rawzarr, "_CHUNK_BYTES", 900)
 
 
 def test_what_is_put_comes_back_in_another_program(store, entry):
@@ -284,7 +284,7 @@ def test_a_write_that_fails_midway_leaves_nothing(store, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(entries, "_sync", full)
+    monkeypatch.setattr(entries, "sync_files", full)
     store.put(embedding())
     assert list(Path(store.root).iterdir()) == []
     assert same(store.get(embedding().key), embedding())
