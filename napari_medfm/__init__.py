@@ -12,18 +12,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_medfm.app import view
     from napari_medfm.core.runs import runs, values
+    from napari_medfm.project.opening import load_project
     from napari_medfm.session import Session, list_models, load_head
 
 _HOMES = {
     "Session": "napari_medfm.session",
     "list_models": "napari_medfm.session",
     "load_head": "napari_medfm.session",
+    "load_project": "napari_medfm.project.opening",
     "runs": "napari_medfm.core.runs",
     "values": "napari_medfm.core.runs",
     "view": "napari_medfm.app",
 }
 
-__all__ = ["Session", "list_models", "load_head", "runs", "values", "view"]
+__all__ = [
+    "Session",
+    "list_models",
+    "load_head",
+    "load_project",
+    "runs",
+    "values",
+    "view",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,8 @@ from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.specs import Encoder, ModelSpec, Segmenter
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.weights import cache_folder
+from napari_medfm.project.keeping import Project
+from napari_medfm.project.saving import save
 from napari_medfm.verbs.accepting import accept
 from napari_medfm.verbs.advising import report, suggest
 from napari_medfm.verbs.annotating import annotate, remove, set_threshold
@@ -83,8 +85,8 @@ class Session:
             "offline": offline,
         }
         self.workspace = Workspace(
-            self._encoder_model(encoder),
-            self._segmenter_model(segmenter),
+            self.encoder_model(encoder),
+            self.segmenter_model(segmenter),
             cache_folder(self._options["cache_dir"]) / "embeddings",
         )
 
@@ -116,10 +118,12 @@ class Session:
     export_masks = Verb(export_masks)
     export_head = Verb(export_head)
     export_table = Verb(export_table)
+    save = Verb(save)
 
     # Models
 
-    def _encoder_model(self, encoder: str | Encoder) -> Model[Encoder]:
+    def encoder_model(self, encoder: str | Encoder) -> Model[Encoder]:
+        """Return an encoder with this session's options, not loaded yet."""
         if not isinstance(encoder, str):
             _check_model(encoder, "encoder")
             return Model(encoder.spec.name, lambda: encoder)
@@ -128,7 +132,8 @@ class Session:
             encoder, lambda: encoders.load(encoder, weights=None, **self._options)
         )
 
-    def _segmenter_model(self, segmenter: str | Segmenter) -> Model[Segmenter]:
+    def segmenter_model(self, segmenter: str | Segmenter) -> Model[Segmenter]:
+        """Return a segmenter with this session's options, not loaded yet."""
         if not isinstance(segmenter, str):
             _check_model(segmenter, "segmenter")
             return Model(segmenter.spec.name, lambda: segmenter)
@@ -154,12 +159,12 @@ class Session:
 
     def use_encoder(self, encoder: str | Encoder) -> None:
         """Change the encoder; a head made with another one no longer applies."""
-        model = self._encoder_model(encoder)
+        model = self.encoder_model(encoder)
         self._commit(lambda: self.workspace.use_encoder(model), "use_encoder", encoder)
 
     def use_segmenter(self, segmenter: str | Segmenter) -> None:
         """Change the segmenter."""
-        model = self._segmenter_model(segmenter)
+        model = self.segmenter_model(segmenter)
         self._commit(
             lambda: self.workspace.use_segmenter(model), "use_segmenter", segmenter
         )
@@ -226,7 +231,27 @@ class Session:
 
         For programs that go through many images in one session.
         """
-        self.workspace.forget_past()
+        self._commit(self.workspace.forget_past, "forget_past")
+
+    # The project
+
+    @property
+    def project(self) -> Project | None:
+        """The folder that every change is written into; None before `save`."""
+        keeper = self.workspace.keeper
+        return keeper if isinstance(keeper, Project) else None
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something was done that is in no project yet."""
+        project = self.project
+        return bool(self.workspace.record) if project is None else project.dirty
+
+    def close(self) -> None:
+        """Let go of the project: other programs can open it. The session goes on."""
+        if self.project is not None:
+            self.project.close()
+            self.workspace.keeper = None
 
     # The record
 

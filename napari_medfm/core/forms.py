@@ -102,10 +102,11 @@ def call_of(form: Any) -> Call:
         raise BadFile("a call is not an object")
     verb, result, at = form.get("verb"), form.get("result"), form.get("at")
     args, kwargs = form.get("args"), form.get("kwargs")
-    named = isinstance(verb, str) and verb.isidentifier()
-    listed = isinstance(args, list) and isinstance(kwargs, dict)
-    timed = type(at) in (int, float)
-    if not (named and listed and timed and isinstance(result, (str, type(None)))):
+    if not isinstance(verb, str) or not verb.isidentifier():
+        raise BadFile("a call names no verb")
+    if not isinstance(args, list) or not isinstance(kwargs, dict):
+        raise BadFile("a call has no arguments")
+    if not isinstance(at, (int, float)) or not isinstance(result, (str, type(None))):
         raise BadFile("a call is malformed")
     return Call(
         verb,

@@ -55,6 +55,15 @@ class Work(Generic[T]):
     fresh: Callable[[], bool] = lambda: True
 
 
+def finished(steps: Steps[R]) -> R:
+    """Run steps to their end, in this thread, and return their answer."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+
 class State(Enum):
     """Life of a job: WAITING -> RUNNING -> READY -> DONE, or FAILED or CANCELLED."""
 

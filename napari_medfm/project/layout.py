@@ -65,6 +65,6 @@ def no_links(folder: Path, path: Path) -> None:
 
 
 def _checked(digest: str) -> str:
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+    if not _DIGEST.fullmatch(str(digest)):
         raise BadFile(f"it names {str(digest)[:40]!r}, which is no file of a project")
     return digest

@@ -33,7 +33,8 @@ def digest_of(data: Pixels) -> str:
     digest = _start(data.shape, data.dtype.name)
     for place in blocks_of(data.shape, data.dtype.name):
         digest.update(_block(data, place).data)
-    return digest.hexdigest()
+    found: str = digest.hexdigest()
+    return found
 
 
 def keep_pixels(data: Pixels, place: Callable[[str], Path]) -> Steps[str]:
@@ -71,7 +72,8 @@ def keep_pixels(data: Pixels, place: Callable[[str], Path]) -> Steps[str]:
             array.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return digest.hexdigest()
+    found: str = digest.hexdigest()
+    return found
 
 
 def kept_pixels(

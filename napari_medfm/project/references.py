@@ -10,13 +10,14 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
 
 from napari_medfm.core.errors import BadFile
+from napari_medfm.core.forms import dumps, from_form, to_form
 from napari_medfm.core.image import Image
 
 _LARGEST_AXIS = 2**34
@@ -37,6 +38,8 @@ class Reference:
         None where the pixels are kept inside. No relative path leaves that folder.
     shape, dtype
         Of the pixels, channels included.
+    metadata
+        What the image's file said, where the pixels are kept inside.
     """
 
     digest: str
@@ -50,6 +53,7 @@ class Reference:
     affine: tuple[tuple[float, ...], ...]
     window: tuple[tuple[float, float], ...]
     group: str
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
     def inside(self) -> bool:
@@ -79,6 +83,7 @@ class Reference:
             "affine": [list(row) for row in self.affine],
             "window": [list(pair) for pair in self.window],
             "group": self.group,
+            "metadata": to_form(self.metadata),
         }
 
 
@@ -109,6 +114,7 @@ def reference_of(form: Any) -> Reference:
                 (_number(low), _number(high)) for low, high in _list(form["window"])
             ),
             group=_text(form["group"], 10_000),
+            metadata=dict(from_form(form["metadata"])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadFile(f"an image is described wrongly ({error})") from error
@@ -170,7 +176,21 @@ def facts_of(image: Image, place: Path | None, home: Path) -> Reference:
         affine=tuple(tuple(row) for row in image.affine.tolist()),
         window=tuple((float(low), float(high)) for low, high in image.window),
         group=image.group,
+        metadata={} if place is not None else _plain_metadata(image),
     )
+
+
+def _plain_metadata(image: Image) -> dict[str, Any]:
+    """Return what of an image's metadata is plain values."""
+    kept = {}
+    for name, value in image.metadata.items():
+        plain = value.tolist() if isinstance(value, np.ndarray) else value
+        try:
+            dumps(to_form(plain))
+        except (TypeError, ValueError, RecursionError):
+            continue
+        kept[str(name)] = plain
+    return kept
 
 
 def file_bytes(path: Path) -> int:
@@ -210,15 +230,20 @@ def _files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_file())
 
 
-def find_file(reference: Reference, home: Path, also: Path | None) -> Path | None:
+def find_file(
+    reference: Reference, home: Path, also: Path | None, newer: Reference | None = None
+) -> Path | None:
     """Return the file of a reference, by content; None if it is nowhere.
 
     Looked at are: where it was, from the project and in full; then files of the same
     size, in the project's surroundings, and everywhere below the folder ``also``.
+
+    Parameters
+    ----------
+    newer
+        Where the same content was seen last.
     """
-    places = [] if reference.relative is None else [home / reference.relative]
-    if reference.absolute is not None:
-        places.append(Path(reference.absolute))
+    places = [*_places(newer, home), *_places(reference, home)]
     for place in places:
         if _holds(place, reference):
             return place
@@ -235,10 +260,15 @@ def find_file(reference: Reference, home: Path, also: Path | None) -> Path | Non
 
 def exists(reference: Reference, home: Path) -> Path | None:
     """Return where an image's file was, if something still lies there."""
-    places = [] if reference.relative is None else [home / reference.relative]
-    if reference.absolute is not None:
-        places.append(Path(reference.absolute))
+    places = _places(reference, home)
     return next((place for place in places if os.path.lexists(place)), None)
+
+
+def _places(reference: Reference | None, home: Path) -> list[Path]:
+    if reference is None:
+        return []
+    told = [] if reference.relative is None else [home / reference.relative]
+    return told if reference.absolute is None else [*told, Path(reference.absolute)]
 
 
 def _holds(place: Path, reference: Reference) -> bool:

@@ -49,8 +49,13 @@ def save_head(path: str | Path, model: TrainedModel) -> Path:
         If the file cannot be written; what was there before is untouched.
     """
     path = Path(path)
-    atomic_bytes(path, _dump(model.tensors(), _description(model)))
+    atomic_bytes(path, head_bytes(model))
     return path
+
+
+def head_bytes(model: TrainedModel) -> bytes:
+    """Return the content of a model's file; the same model gives the same bytes."""
+    return _dump(model.tensors(), _description(model))
 
 
 def read_head(path: str | Path) -> TrainedModel:

@@ -35,6 +35,11 @@ class Model(Generic[M]):
         with self._lock:
             yield self.get()
 
+    @property
+    def loaded(self) -> M | None:
+        """The model, if it was loaded already."""
+        return self._model
+
     def get(self) -> M:
         """Return the loaded model, for its facts; run it only under `use`."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from psygnal import Signal
 
 from napari_medfm.core.arguments import shown
 from napari_medfm.core.calls import Call
-from napari_medfm.core.changes import Change
+from napari_medfm.core.changes import Change, Keeper, Move, answer_digest
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import LabelClass
@@ -24,6 +24,7 @@ from napari_medfm.verbs.planes import FeatureCache, IndexCache, PlaneReader
 
 T = TypeVar("T")
 BACKGROUND = LabelClass("background", 0, "#000000")
+_MOVES: dict[str, Move] = {"undo": "back", "redo": "forth", "forget_past": "forget"}
 
 
 class Workspace:
@@ -46,6 +47,10 @@ class Workspace:
         What scripts call the arrays that were passed in; each another.
     similar
         How the last similarity map of each image (by its uid) was made.
+    record
+        All changes since the session began, or since `forget_past`.
+    keeper
+        Writes each change down; None where there is no project.
     """
 
     changed = Signal(Change, reemission="queued")
@@ -65,18 +70,37 @@ class Workspace:
         self.history: list[Call] = []
         self.given: set[str] = set()
         self.similar: dict[int, dict[str, Any]] = {}
+        self.record: list[Change] = []
+        self.keeper: Keeper | None = None
         self.labelling = Labelling(classes=(BACKGROUND,))
         self._past: list[Labelling] = []
         self._future: list[Labelling] = []
 
     def commit(self, change: Callable[[], T], call: Call) -> T:
         """Make a change, write the call down, and tell whoever listens."""
-        before, models = self.labelling, (self.encoder, self.segmenter)
+        before, models, depth = (
+            self.labelling,
+            (self.encoder, self.segmenter),
+            self.depth,
+        )
         value = change()
-        self.history.append(replace(call, result=getattr(value, "as_code", None)))
+        call = replace(call, result=getattr(value, "as_code", None))
         changed = models != (self.encoder, self.segmenter)
-        self.changed.emit(Change(self.history[-1], before, self.labelling, changed))
+        move = _MOVES.get(call.verb) or ("step" if self.depth > depth else "amend")
+        now, answer = self.labelling, answer_digest(value)
+        self.take(Change(call, before, now, changed, move, answer))
+        self.changed.emit(self.record[-1])
         return value
+
+    def take(self, change: Change) -> None:
+        """Add a change to the record, in memory and where it is kept."""
+        self.history.append(change.call)
+        if change.move == "forget":
+            change = replace(change, before=Labelling(classes=(BACKGROUND,)))
+            self.record.clear()
+        self.record.append(change)
+        if self.keeper is not None:
+            self.keeper.keep(change)
 
     @property
     def images(self) -> Mapping[str, Image]:
@@ -131,6 +155,16 @@ class Workspace:
         self._past.clear()
         self._future.clear()
 
+    def restore(
+        self,
+        labelling: Labelling,
+        past: Iterable[Labelling],
+        future: Iterable[Labelling],
+    ) -> None:
+        """Stand where another session stood, its past and future included."""
+        self.labelling = labelling
+        self._past, self._future = list(past), list(future)
+
     def undo(self) -> bool:
         """Return to the labelling before the last change; False if there is none."""
         if not self._past:
@@ -146,6 +180,16 @@ class Workspace:
         self._past.append(self.labelling)
         self.labelling = self._future.pop()
         return True
+
+    @property
+    def past(self) -> tuple[Labelling, ...]:
+        """What `undo` would return to, the next one last."""
+        return tuple(self._past)
+
+    @property
+    def future(self) -> tuple[Labelling, ...]:
+        """What `redo` would return to, the next one last."""
+        return tuple(self._future)
 
     @property
     def depth(self) -> int:
