@@ -75,7 +75,7 @@ class Prediction:
     labels
         Class values (uint8 or uint16) of the image's shape.
     probabilities
-        float16 or float32 (classes, *shape); rows follow ``values``.
+        float16 or float32 ``(classes, *shape)``; rows follow ``values``.
     uncertainty
         float (shape), 0 sure ... 1 unsure.
     values
