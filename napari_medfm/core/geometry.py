@@ -142,6 +142,28 @@ class Grid:
         """Fractional token indices (n, 2) of pixel positions (n, 2)."""
         return (np.asarray(pixels, float) - self.offset) / self.stride
 
+    def part(self, box: Box) -> tuple[tuple[slice, slice], Self]:
+        """Return the tokens that pixels of a box lie between, and their own grid.
+
+        Returns
+        -------
+        index, grid
+            Slices of rows and columns of this grid; and the grid of these tokens, in
+            positions counted from the box's first pixel.
+        """
+        corners = [(box.row0, box.col0), (box.row1 - 1, box.col1 - 1)]
+        limits = np.array([self.rows - 1, self.cols - 1])
+        first, last = self.to_tokens(corners)
+        low = np.clip(np.floor(first), 0, limits).astype(int).tolist()
+        high = np.clip(np.ceil(last), 0, limits).astype(int).tolist()
+        rows, cols = (slice(a, b + 1) for a, b in zip(low, high, strict=True))
+        offset = (
+            self.offset[0] + low[0] * self.stride[0] - box.row0,
+            self.offset[1] + low[1] * self.stride[1] - box.col0,
+        )
+        size = (rows.stop - rows.start, cols.stop - cols.start)
+        return (rows, cols), type(self)(*size, self.stride, offset)
+
     def nearest(self, pixels: ArrayLike) -> NDArray[np.intp]:
         """Index (n, 2) of the token nearest to each pixel position (n, 2)."""
         index = np.rint(self.to_tokens(pixels)).astype(np.intp)

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.arguments import list_of, whole_of
 from napari_medfm.core.errors import BadInput
+from napari_medfm.core.geometry import Box
+
+_BAND_PIXELS = 1 << 24
 
 
 class Pixels(Protocol):
@@ -134,25 +137,63 @@ class Image:
             raise BadInput("planes is empty: name one, or leave it out for all")
         return found
 
-    def plane(self, index: int = 0) -> NDArray[Any]:
-        """Read one plane in its own dtype, (rows, cols) or (rows, cols, channels)."""
-        data, channel = self.data, self.channel_axis
+    @property
+    def pyramid(self) -> tuple[Pixels, ...]:
+        """The levels that have all planes, finest first; ``data`` is the first."""
+        axis = 0 if self.channel_axis != 0 else 1
+        same = [
+            level
+            for level in self.levels
+            if self.ndim == 2 or level.shape[axis] == self.n_planes
+        ]
+        return (self.data, *same)
+
+    def level_shape(self, level: int) -> tuple[int, int]:
+        """(rows, cols) of a plane of a level of the pyramid."""
+        shape = list(self.pyramid[level].shape)
+        if self.channel_axis is not None:
+            del shape[self.channel_axis]
+        return int(shape[-2]), int(shape[-1])
+
+    def plane(
+        self, index: int = 0, box: Box | None = None, level: int = 0
+    ) -> NDArray[Any]:
+        """Read a plane in its own dtype, (rows, cols) or (rows, cols, channels).
+
+        Parameters
+        ----------
+        box
+            Read only these whole pixels, in positions of that level.
+        level
+            Of the `pyramid`, 0 the finest.
+        """
+        data, channel = self.pyramid[level], self.channel_axis
+        spatial: list[Any] = [slice(None)] * 2 if box is None else list(box.slices)
         if self.ndim == 3:
-            axis = 0 if channel != 0 else 1
-            key: list[Any] = [slice(None)] * len(data.shape)
-            key[axis] = index
-            array = np.asarray(data[tuple(key)])
-            if channel is not None and channel > axis:
-                channel -= 1
-        else:
-            array = np.asarray(data[...])
-        return array if channel is None else np.moveaxis(array, channel, -1)
+            spatial.insert(0, index)
+        if channel is not None:
+            spatial.insert(channel, slice(None))
+        array = np.asarray(data[tuple(spatial)])
+        if channel is None:
+            return array
+        if self.ndim == 3 and channel > 0:
+            channel -= 1
+        return np.moveaxis(array, channel, -1)
 
     def plane_sha256(self, index: int = 0) -> str:
-        """Return the content hash of a plane: dtype, shape and pixels."""
-        array = np.ascontiguousarray(self.plane(index))
-        digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(array.data)
+        """Return the content hash of a plane: dtype, shape and pixels.
+
+        A plane is read in bands of rows, so that its size does not matter.
+        """
+        rows, cols = self.plane_shape
+        count = 0 if self.channel_axis is None else self.data.shape[self.channel_axis]
+        shape = (rows, cols, int(count)) if count else (rows, cols)
+        dtype = np.dtype(self.data.dtype)
+        digest = hashlib.sha256(f"{dtype.str}{shape}".encode())
+        step = max(1, _BAND_PIXELS // cols)
+        for first in range(0, rows, step):
+            band = Box(first, 0, min(first + step, rows), cols)
+            digest.update(np.ascontiguousarray(self.plane(index, band)).data)
         return digest.hexdigest()
 
     def sha256(self) -> str:

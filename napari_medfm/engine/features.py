@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.geometry import Grid
 from napari_medfm.core.results import Embedding
-from napari_medfm.engine.filters import filter_bank, filter_count
+from napari_medfm.engine.filters import filter_bank, filter_count, tones
 
 Floats = NDArray[np.float32]
 Kind = Literal["tokens", "deep", "filters"]
@@ -21,8 +21,40 @@ _FLOOR = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
+class Standard:
+    """What the features of a plane are centred and scaled by.
+
+    Parameters
+    ----------
+    mean, power
+        Of the tokens: (blocks, dim), and the root of the mean power (blocks, 1).
+    tones
+        Of the channels, see `napari_medfm.engine.filters.tones`.
+    """
+
+    mean: Floats
+    power: Floats
+    tones: Floats
+
+    @classmethod
+    def of(cls, layers: NDArray[np.float16], channels: Floats) -> Standard:
+        """Measure tokens (..., blocks, dim) and channels (rows, cols, channels)."""
+        means, powers = [], []
+        for block in range(layers.shape[-2]):
+            values = layers[..., block, :].astype(np.float32)
+            mean = values.mean(tuple(range(values.ndim - 1)))
+            means.append(mean)
+            powers.append(max(float(np.sqrt(np.square(values - mean).mean())), _FLOOR))
+        power = np.array(powers, np.float32)[:, None]
+        return cls(np.stack(means), power, tones(channels))
+
+
+@dataclass(frozen=True, eq=False)
 class PlaneFeatures:
     """The features of one plane. Build it with `plane_features`; any thread may read.
+
+    It may also be a part of a plane too large to be held: then positions are counted
+    from its own first pixel, and ``standard`` is the whole plane's.
 
     Token features are centred on the plane and scaled to unit power, block by block:
     what is common to a whole image says more about the scanner than about the tissue.
@@ -37,6 +69,10 @@ class PlaneFeatures:
         float32 (height, width, channels) in [0, 1].
     key, encoder
         Of the embedding.
+    origin
+        Position of its first pixel on the plane.
+    standard
+        What it is centred by; measured on itself if None.
     """
 
     layers: NDArray[np.float16]
@@ -44,6 +80,8 @@ class PlaneFeatures:
     channels: Floats
     key: str
     encoder: str
+    origin: tuple[int, int] = (0, 0)
+    standard: Standard | None = None
     _lock: Any = field(default_factory=threading.RLock, repr=False)
 
     @property
@@ -101,33 +139,26 @@ class PlaneFeatures:
             bank = self.filters.reshape(-1, self.width(kind))
             part = bank[index].astype(np.float32)
         else:
-            mean, power = self._moments
+            mean, power = self._standard.mean, self._standard.power
             flat = self.layers.reshape(-1, *self.layers.shape[2:])
             part = (flat[index].astype(np.float32) - mean) / power
             part = part.reshape(len(part), -1)
         return part
 
     @cached_property
-    def _moments(self) -> tuple[Floats, Floats]:
-        """Mean (blocks, dim) and root of the mean power (blocks, 1) over the plane."""
-        means, powers = [], []
-        for block in range(self.layers.shape[2]):
-            values = self.layers[:, :, block].astype(np.float32)
-            mean = values.mean((0, 1))
-            means.append(mean)
-            powers.append(max(float(np.sqrt(np.square(values - mean).mean())), _FLOOR))
-        return np.stack(means), np.array(powers, np.float32)[:, None]
+    def _standard(self) -> Standard:
+        return self.standard or Standard.of(self.layers, self.channels)
 
     @cached_property
     def _tokens(self) -> Floats:
-        mean, power = self._moments
+        mean, power = self._standard.mean, self._standard.power
         tokens: Floats = self.layers[:, :, -1].astype(np.float32) - mean[-1]
         tokens /= power[-1]
         return tokens.reshape(-1, tokens.shape[-1])
 
     @cached_property
     def _bank(self) -> NDArray[np.float16]:
-        return filter_bank(self.channels)
+        return filter_bank(self.channels, self._standard.tones)
 
 
 def plane_features(embedding: Embedding, channels: Floats) -> PlaneFeatures:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 SIGMAS = (0.7, 1.4, 2.8, 5.6, 11.2)
+REACH = 68
 _CONTRAST = 32.0
 
 
@@ -21,12 +22,24 @@ def filter_count(channels: int) -> int:
     return min(channels, 3) * (4 * len(SIGMAS) + 2)
 
 
-def filter_bank(channels: Floats) -> NDArray[np.float16]:
+def tones(channels: Floats) -> Floats:
+    """Mean and spread of each channel that is filtered, float32 (channels, 2)."""
+    planes = np.moveaxis(_three(channels), -1, 0)
+    return np.array([(plane.mean(), plane.std()) for plane in planes], np.float32)
+
+
+def filter_bank(channels: Floats, whole: Floats | None = None) -> NDArray[np.float16]:
     """Filter a plane, float32 (height, width, channels) in [0, 1].
 
     Each of up to three channels is first centred and scaled by its own spread, so that
     images of other brightness and contrast compare. More than three channels are
     averaged in three groups.
+
+    Parameters
+    ----------
+    whole
+        The `tones` to scale by, where ``channels`` is a part of a plane. Its filters
+        are those of the whole plane from `REACH` pixels inwards.
 
     Returns
     -------
@@ -38,8 +51,8 @@ def filter_bank(channels: Floats) -> NDArray[np.float16]:
     planes = np.moveaxis(_three(channels), -1, 0)
     bank = np.empty((*channels.shape[:2], filter_count(channels.shape[-1])), np.float16)
     position = 0
-    for plane in planes:
-        for response in _responses(plane):
+    for plane, tone in zip(planes, tones(channels) if whole is None else whole, strict=True):
+        for response in _responses(plane, tone):
             bank[..., position] = np.clip(response, -6e4, 6e4)
             position += 1
     return bank
@@ -55,11 +68,11 @@ def _three(channels: Floats) -> Floats:
     return np.stack([group.mean(-1) for group in groups], axis=-1)
 
 
-def _responses(plane: Floats) -> Iterator[Floats]:
+def _responses(plane: Floats, tone: Floats) -> Iterator[Floats]:
     from scipy.ndimage import gaussian_filter
 
-    spread = float(plane.std())
-    value = (plane - plane.mean()) / (spread if spread > 1e-6 else 1.0)
+    mean, spread = tone
+    value = (plane - mean) / (spread if spread > 1e-6 else np.float32(1))
     yield value
     yield value - gaussian_filter(value, _CONTRAST, truncate=2)
     smooth, reached = value, 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,62 @@ def resized_plane(plane: Pixels, shape: tuple[int, int]) -> Pixels:
     """
     if plane.shape[:2] == tuple(shape):
         return plane
-    rows, cols, channels = plane.shape
-    tall = _weights(rows, shape[0]) @ plane.reshape(rows, cols * channels)
-    across = tall.reshape(shape[0], cols, channels).transpose(1, 0, 2)
-    wide = _weights(cols, shape[1]) @ across.reshape(cols, shape[0] * channels)
-    resized = wide.reshape(shape[1], shape[0], channels).transpose(1, 0, 2)
+    whole = [slice(0, n) for n in shape]
+    return resized_part(
+        lambda _rows, _cols: plane, plane.shape[:2], shape, (whole[0], whole[1])
+    )
+
+
+def resized_part(
+    read: Callable[[slice, slice], Pixels],
+    size: tuple[int, int],
+    into: tuple[int, int],
+    part: tuple[slice, slice],
+) -> Pixels:
+    """Return a part of what `resized_plane` makes, reading only what it needs.
+
+    Parameters
+    ----------
+    read
+        Returns (rows, cols, channels) of the plane between two slices of its pixels.
+    size, into
+        (rows, cols) of the plane, and of the whole that it is resized to.
+    part
+        Rows and columns of the resized plane that are wanted.
+    """
+    rows, cols = (
+        _reach(n, m, wanted) for n, m, wanted in zip(size, into, part, strict=True)
+    )
+    pixels = read(rows, cols)
+    if size == into:
+        return np.ascontiguousarray(pixels, np.float32)
+    high, wide, channels = pixels.shape
+    down = _weights(size[0], into[0], part[0])[:, rows]
+    tall = down @ pixels.reshape(high, wide * channels)
+    across = tall.reshape(len(tall), wide, channels).transpose(1, 0, 2)
+    right = _weights(size[1], into[1], part[1])[:, cols]
+    done = right @ across.reshape(wide, len(tall) * channels)
+    resized = done.reshape(len(done), len(tall), channels).transpose(1, 0, 2)
     return np.ascontiguousarray(resized, np.float32)
 
 
-def _weights(size: int, into: int) -> Any:
-    """Sparse float32 matrix (into, size) of one axis."""
+def _reach(size: int, into: int, wanted: slice) -> slice:
+    """Pixels of an axis that the wanted pixels of the resized axis are made of."""
+    if size == into:
+        return wanted
+    step = size / into
+    first = math.floor((wanted.start + 0.5) * step - 0.5 - step / 2)
+    last = math.ceil((wanted.stop - 0.5) * step - 0.5 + step / 2) + 2
+    return slice(max(first, 0), min(max(last, 1), size))
+
+
+def _weights(size: int, into: int, wanted: slice) -> Any:
+    """Sparse float32 matrix (wanted, size) of one axis."""
     from scipy.sparse import csr_array
 
     step = size / into
     box = min(step, math.sqrt(2 * max(step * step - 1, 0)))
-    centre = (np.arange(into) + 0.5) * step - 0.5
+    centre = (np.arange(wanted.start, wanted.stop) + 0.5) * step - 0.5
     first = np.floor(centre - box / 2)
     taps = first[:, None] + np.arange(math.ceil(box) + 2)
     if box > 1e-6:
@@ -45,9 +87,9 @@ def _weights(size: int, into: int) -> Any:
     else:
         values = np.maximum(1 - np.abs(centre[:, None] - taps), 0)
     index = np.clip(taps, 0, size - 1).astype(np.int64)
-    starts = np.arange(into + 1) * taps.shape[1]
+    starts = np.arange(len(centre) + 1) * taps.shape[1]
     return csr_array(
-        (values.ravel().astype(np.float32), index.ravel(), starts), (into, size)
+        (values.ravel().astype(np.float32), index.ravel(), starts), (len(centre), size)
     )
 
 

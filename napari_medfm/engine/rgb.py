@@ -7,23 +7,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 
 
-def normalised(image: Image, plane: int = 0) -> NDArray[np.float32]:
+def normalised(
+    image: Image, plane: int = 0, box: Box | None = None, level: int = 0
+) -> NDArray[np.float32]:
     """Return a plane's channels in [0, 1], float32 (rows, cols, channels).
 
     The image's intensity window maps to 0 and 1; what is not finite becomes 0.
+
+    Parameters
+    ----------
+    box, level
+        Only these pixels of that level; see `Image.plane`.
     """
-    pixels = image.plane(plane)
+    return scaled(image, image.plane(plane, box, level))
+
+
+def scaled(image: Image, pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """Bring pixels (rows, cols[, channels]) of an image to [0, 1] by its window."""
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     low, high = np.asarray(image.window, np.float32).T
     width = np.where(high > low, high - low, 1)
-    scaled = (pixels.astype(np.float32) - low) / width
+    values = (pixels.astype(np.float32) - low) / width
     if pixels.dtype.kind == "f":
-        scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
-    clipped: NDArray[np.float32] = np.clip(scaled, 0, 1, out=scaled)
+        values = np.nan_to_num(values, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+    clipped: NDArray[np.float32] = np.clip(values, 0, 1, out=values)
     return clipped
 
 

@@ -1,0 +1,198 @@
+"""Tokens of a large plane on disk, one zarr chunk a window, each kept as it is made.
+
+A folder holds ``header.json`` (what it is), ``layers.zarr`` (float16, raw, one chunk a
+cell of the plan) and ``windows/ROW.COL.json`` (digests of the pixels a window saw and
+of its tokens), written after the chunk: a window counts only when both are there and
+agree. What was killed half-way, cut off or changed is computed again, never trusted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.errors import BadFile, WriteFailed
+from napari_medfm.engine.atomic import atomic_bytes
+from napari_medfm.engine.tiles import Cell, TilePlan
+
+Layers = NDArray[np.float16]
+_FORMAT = 2
+_HEADER, _ARRAY, _WINDOWS = "header.json", "layers.zarr", "windows"
+_RAW = [{"name": "bytes", "configuration": {"endian": "little"}}]
+_LARGEST_TEXT = 1 << 16
+_IN_MEMORY = 256 << 20
+_log = logging.getLogger(__name__)
+
+
+class WindowStore:
+    """The windows of one plane that are done; safe for several threads and programs.
+
+    Parameters
+    ----------
+    folder
+        Where they are kept; None, or a folder that cannot be written, keeps all of
+        them in memory.
+    plan
+        Of the plane.
+    depth
+        (layers, dim) of a token.
+    key
+        What the windows are of; another folder's content is never taken for it.
+    """
+
+    def __init__(
+        self, folder: Path | None, plan: TilePlan, depth: tuple[int, int], key: str
+    ) -> None:
+        self._plan, self._key, self._depth = plan, key, depth
+        self._lock = threading.Lock()
+        self._recent: OrderedDict[Cell, Layers] = OrderedDict()
+        self._digests: dict[Cell, str] = {}
+        self._folder = folder
+        self._array: Any = None
+        if folder is not None:
+            try:
+                self._array = self._opened(folder)
+            except (OSError, WriteFailed) as error:
+                _log.warning("Keeping embeddings in memory: %s", error)
+                self._folder = None
+
+    def done(self) -> set[Cell]:
+        """Return the cells that claim to be done."""
+        if self._folder is None:
+            return set(self._recent)
+        found = set()
+        for path in (self._folder / _WINDOWS).iterdir():
+            match = re.fullmatch(r"(\d+)\.(\d+)\.json", path.name)
+            if match:
+                found.add((int(match[1]), int(match[2])))
+        return found
+
+    def get(self, cell: Cell) -> Layers | None:
+        """Return the tokens (rows, cols, layers, dim) of a cell, or None."""
+        with self._lock:
+            if cell in self._recent:
+                self._recent.move_to_end(cell)
+                return self._recent[cell]
+        if self._folder is None:
+            return None
+        try:
+            facts = _json(self._leaf(self._folder, cell))
+            tokens = np.ascontiguousarray(self._array[self._plan.kept(cell)], "<f2")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+            _log.warning("Dropped a window from the cache: %s", error)
+            return None
+        if hashlib.sha256(tokens.data).hexdigest() != facts.get("tokens"):
+            _log.warning("Dropped a damaged window from %s", self._folder)
+            return None
+        self._digests[cell] = str(facts.get("pixels"))
+        self._remember(cell, tokens)
+        return tokens
+
+    def pixels_of(self, cell: Cell) -> str | None:
+        """Return the digest of the pixels that a cell returned by `get` had seen."""
+        return self._digests.get(cell)
+
+    def put(self, cell: Cell, tokens: Layers, pixels: str) -> None:
+        """Keep the tokens of a cell, made of pixels with this digest."""
+        tokens = np.ascontiguousarray(tokens, "<f2")
+        self._digests[cell] = pixels
+        if self._folder is not None:
+            facts = {
+                "pixels": pixels,
+                "tokens": hashlib.sha256(tokens.data).hexdigest(),
+            }
+            try:
+                self._array[self._plan.kept(cell)] = tokens
+                leaf = self._leaf(self._folder, cell)
+                atomic_bytes(leaf, json.dumps(facts).encode())
+            except (OSError, WriteFailed) as error:
+                _log.warning("Could not keep a window in %s: %s", self._folder, error)
+        self._remember(cell, tokens)
+
+    def _remember(self, cell: Cell, tokens: Layers) -> None:
+        with self._lock:
+            self._recent[cell] = tokens
+            self._recent.move_to_end(cell)
+            most = max(2, _IN_MEMORY // max(1, tokens.nbytes))
+            while self._folder is not None and len(self._recent) > most:
+                self._recent.popitem(last=False)
+
+    def _opened(self, folder: Path) -> Any:
+        """Open the array, or start anew where it is not what it should be."""
+        import shutil
+
+        header = {"format": _FORMAT, "key": self._key}
+        try:
+            if _json(folder / _HEADER) == header and (folder / _WINDOWS).is_dir():
+                return self._checked(folder)
+            raise BadFile(f"{folder} is not what it is filed as")
+        except FileNotFoundError:
+            pass
+        except BadFile as error:
+            _log.warning("Dropped embeddings from the cache: %s", error)
+        if folder.is_symlink():
+            folder.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / _WINDOWS).mkdir(parents=True, exist_ok=True)
+        array = self._created(folder)
+        atomic_bytes(folder / _HEADER, json.dumps(header).encode())
+        return array
+
+    def _created(self, folder: Path) -> Any:
+        import zarr
+
+        return zarr.create_array(
+            folder / _ARRAY,
+            shape=(*self._plan.tokens, *self._depth),
+            chunks=(*self._plan.cell, *self._depth),
+            dtype="float16",
+            compressors=None,
+            filters=None,
+            overwrite=True,
+            config={"write_empty_chunks": True},
+        )
+
+    def _checked(self, folder: Path) -> Any:
+        import zarr
+
+        told = _json(folder / _ARRAY / "zarr.json")
+        chunk = [*self._plan.cell, *self._depth]
+        expected = {
+            "zarr_format": 3,
+            "node_type": "array",
+            "data_type": "float16",
+            "shape": [*self._plan.tokens, *self._depth],
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
+            "codecs": _RAW,
+        }
+        wrong = [name for name, value in expected.items() if told.get(name) != value]
+        if wrong or told.get("storage_transformers"):
+            raise BadFile(f"{folder} is not stored as raw tokens ({', '.join(wrong)})")
+        return zarr.open_array(folder / _ARRAY, mode="r+", zarr_format=3)
+
+    @staticmethod
+    def _leaf(folder: Path, cell: Cell) -> Path:
+        return folder / _WINDOWS / f"{cell[0]}.{cell[1]}.json"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > _LARGEST_TEXT:
+        raise BadFile(f"{path} is too large to be a header")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BadFile(f"{path} is not JSON") from error
+    if not isinstance(content, dict):
+        raise BadFile(f"{path} is not a header")
+    return content
