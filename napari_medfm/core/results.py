@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.core.geometry import Grid
+from napari_medfm.core.geometry import Box, Grid
 from napari_medfm.core.labels import LabelClass
 
 
@@ -70,6 +70,9 @@ class Mask:
 class Prediction:
     """A head's answer at full resolution.
 
+    Of images above 4096 x 4096 pixels the arrays are lazy (`napari_medfm.core.lazy.LazyArray`): the labels lie
+    on disk, the rest is made where it is looked at.
+
     Parameters
     ----------
     labels
@@ -86,6 +89,8 @@ class Prediction:
         Planes of a volume that were predicted; None if all were.
     image_uid
         Which image of that name it is of; None if made by hand.
+    region
+        What was predicted of each plane; arrays then have its shape. None if all was.
     """
 
     labels: NDArray[np.unsignedinteger[Any]]
@@ -97,6 +102,7 @@ class Prediction:
     classes: tuple[LabelClass, ...] = ()
     planes: tuple[int, ...] | None = None
     image_uid: int | None = None
+    region: Box | None = None
     uid: int = field(default_factory=itertools.count(1).__next__)
 
     @property

@@ -51,7 +51,9 @@ def filter_bank(channels: Floats, whole: Floats | None = None) -> NDArray[np.flo
     planes = np.moveaxis(_three(channels), -1, 0)
     bank = np.empty((*channels.shape[:2], filter_count(channels.shape[-1])), np.float16)
     position = 0
-    for plane, tone in zip(planes, tones(channels) if whole is None else whole, strict=True):
+    for plane, tone in zip(
+        planes, tones(channels) if whole is None else whole, strict=True
+    ):
         for response in _responses(plane, tone):
             bank[..., position] = np.clip(response, -6e4, 6e4)
             position += 1

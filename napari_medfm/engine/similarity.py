@@ -28,10 +28,14 @@ class SimilarityIndex:
         Per plane float32 (rows * cols, dim), whitened, each of length one.
     grids
         Where the tokens of each plane lie.
+    means, inverse
+        What whitened them: the mean of each plane (dim,), and a matrix (dim, dim).
     """
 
     tokens: Mapping[str, Floats]
     grids: Mapping[str, Grid]
+    means: Mapping[str, Floats]
+    inverse: Floats | None
 
     @classmethod
     def of(
@@ -55,11 +59,22 @@ class SimilarityIndex:
         """
         _same_encoder(embeddings)
         rows = {name: _rows(e) for name, e in embeddings.items()}
+        means = {name: values.mean(0) for name, values in rows.items()}
+        grids = {name: e.grid for name, e in embeddings.items()}
         with one_blas_thread():
-            if whiten:
-                rows = _whitened(rows)
-            ready = {name: _unit(values) for name, values in rows.items()}
-        return cls(ready, {name: e.grid for name, e in embeddings.items()})
+            if not whiten:
+                ready = {name: _unit(values) for name, values in rows.items()}
+                return cls(ready, grids, {n: m * 0 for n, m in means.items()}, None)
+            centred = {name: values - means[name] for name, values in rows.items()}
+            inverse = _whitening(list(centred.values()))
+            ready = {name: _unit(values @ inverse) for name, values in centred.items()}
+        return cls(ready, grids, means, inverse)
+
+    def ready(self, name: str, tokens: NDArray[np.floating]) -> Floats:
+        """Whiten more tokens (n, dim) of a plane of which ``tokens`` are a sample."""
+        rows: Floats = tokens.astype(np.float32) - self.means[name]
+        with one_blas_thread():
+            return _unit(rows if self.inverse is None else rows @ self.inverse)
 
     def maps(
         self, at: Sequence[Reference], against: Sequence[Reference] = ()
@@ -88,18 +103,16 @@ class SimilarityIndex:
             raise BadInput(
                 "Nothing to compare with: give at least one position in `at`"
             )
-        positive, negative = self._tokens_at(at), self._tokens_at(against)
+        positive, negative = self.tokens_at(at), self.tokens_at(against)
         scores = {}
-        with one_blas_thread():
-            for name, tokens in self.tokens.items():
-                score = (tokens @ positive.T).max(1)
-                if len(negative):
-                    score -= np.maximum((tokens @ negative.T).max(1), 0)
-                grid = self.grids[name]
-                scores[name] = np.clip(score, -1, 1).reshape(grid.rows, grid.cols)
+        for name, tokens in self.tokens.items():
+            grid = self.grids[name]
+            found = likeness(tokens, positive, negative)
+            scores[name] = found.reshape(grid.rows, grid.cols)
         return scores
 
-    def _tokens_at(self, places: Sequence[Reference]) -> Floats:
+    def tokens_at(self, places: Sequence[Reference]) -> Floats:
+        """Return the whitened tokens (n, dim) nearest to places."""
         found = []
         for name, position in places:
             if name not in self.tokens:
@@ -108,6 +121,16 @@ class SimilarityIndex:
             row, col = grid.nearest([position])[0]
             found.append(self.tokens[name][row * grid.cols + col])
         return np.array(found, np.float32)
+
+
+def likeness(tokens: Floats, positive: Floats, negative: Floats) -> Floats:
+    """Score whitened tokens (n, dim) against those meant and those not; in [-1, 1]."""
+    with one_blas_thread():
+        score = (tokens @ positive.T).max(1)
+        if len(negative):
+            score -= np.maximum((tokens @ negative.T).max(1), 0)
+    clipped: Floats = np.clip(score, -1, 1)
+    return clipped
 
 
 def similarity(
@@ -135,22 +158,20 @@ def _rows(embedding: Embedding) -> Floats:
     return tokens.reshape(-1, tokens.shape[-1]).astype(np.float32)
 
 
-def _whitened(rows: dict[str, Floats]) -> dict[str, Floats]:
+def _whitening(centred: Sequence[Floats]) -> Floats:
+    """Return the matrix that whitens rows; the identity where they do not vary."""
     from scipy.linalg import solve_triangular
 
-    centred = {name: values - values.mean(0) for name, values in rows.items()}
-    covariance = sum(values.T @ values for values in centred.values())
-    matrix = np.asarray(covariance, np.float64) / sum(map(len, centred.values()))
+    covariance = sum(values.T @ values for values in centred)
+    matrix = np.asarray(covariance, np.float64) / sum(map(len, centred))
     level = float(np.trace(matrix)) / len(matrix)
     if level <= 1e-12:
-        return centred
+        return np.eye(len(matrix), dtype=np.float32)
     matrix *= 1 - _SHRINKAGE
     matrix[np.diag_indices_from(matrix)] += _SHRINKAGE * level
     root = np.linalg.cholesky(matrix)
     inverse = solve_triangular(root, np.eye(len(root)), lower=True).T
-    return {
-        name: values @ inverse.astype(np.float32) for name, values in centred.items()
-    }
+    return np.ascontiguousarray(inverse, np.float32)
 
 
 def _unit(values: Floats) -> Floats:

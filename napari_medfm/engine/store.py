@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -20,6 +21,8 @@ from napari_medfm.engine.entries import (
     size_of,
     write_entry,
 )
+from napari_medfm.engine.tiles import TilePlan
+from napari_medfm.engine.windowstore import WindowStore
 
 _GIB = 1 << 30
 _IN_MEMORY = 2 * _GIB
@@ -81,6 +84,17 @@ class EmbeddingStore:
         except OSError as error:
             _log.warning("Could not keep an embedding in %s: %s", self.root, error)
             self._remember(embedding)
+
+    def windows(self, key: str, plan: TilePlan, depth: tuple[int, int]) -> WindowStore:
+        """Return the windows of a large plane, kept one by one; see `WindowStore`."""
+        if self.root is None:
+            return WindowStore(None, plan, depth, key)
+        folder = self._folder(self.root, key)
+        found = WindowStore(folder, plan, depth, key)
+        with contextlib.suppress(OSError):
+            os.utime(folder)
+            self._shrink(folder)
+        return found
 
     @staticmethod
     def _folder(root: Path, key: str) -> Path:

@@ -87,7 +87,9 @@ class TilePlan:
         """Tokens of the grid that the cell's window sees."""
         starts = (
             min(max(i * c - (w - c) // 2, 0), n - w)
-            for i, c, w, n in zip(cell, self.cell, self.window, self.tokens, strict=True)
+            for i, c, w, n in zip(
+                cell, self.cell, self.window, self.tokens, strict=True
+            )
         )
         rows, cols = (slice(s, s + w) for s, w in zip(starts, self.window, strict=True))
         return rows, cols

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +44,8 @@ def tissue_of(thumbnail: NDArray[np.float32]) -> NDArray[np.bool_]:
     ground = float(np.percentile(light[~filling], 98)) if not filling.all() else 0.0
     if ground < _GLASS or np.ptp(saturation) < _GREY:
         return everything
-    threshold = float(np.clip(threshold_otsu(saturation), _GREY, _COLOURED))
+    otsu: Any = threshold_otsu
+    threshold = float(np.clip(otsu(saturation), _GREY, _COLOURED))
     dark = gaussian_filter(light, 1.0) < _SHADE * ground
     tissue: NDArray[np.bool_] = ((saturation > threshold) | dark) & ~filling
     if not _LEAST < tissue.mean() < _MOST:

@@ -46,10 +46,12 @@ def suggest(
 
     def steps() -> Steps[list[Suggestion]]:
         examples, _ = yield from labels.examples()
-        features: dict[int, PlaneFeatures] = {}
+        features: list[tuple[int, PlaneFeatures]] = []
         for done, plane in enumerate(checked):
             yield Progress(done, len(checked), f"plane {plane + 1}")
-            features[plane] = yield from reader.features(source, plane)
+            for box in reader.context(source, plane):
+                part = yield from reader.part(source, plane, box)
+                features.append((plane, part))
         return places_worth_a_label(features, model, examples, count)
 
     return Work(f"Looking where to label in {image}", steps, lambda found: found)

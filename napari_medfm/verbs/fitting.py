@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from napari_medfm.core.arguments import choice_of
 from napari_medfm.core.errors import BadInput
-from napari_medfm.core.image import Image
-from napari_medfm.core.jobs import Progress, Steps, Work
+from napari_medfm.core.geometry import Box
+from napari_medfm.core.jobs import Steps, Work
 from napari_medfm.core.results import Prediction
-from napari_medfm.engine.provenance import version
 from napari_medfm.verbs.heads import HasModel, model_of
 from napari_medfm.verbs.models import model_facts
 from napari_medfm.verbs.planes import PlaneReader
-from napari_medfm.verbs.predicting import predict_plane
 from napari_medfm.verbs.snapshot import Labels
+from napari_medfm.verbs.squares import Wish, predicted
 from napari_medfm.verbs.training import RECIPES, TrainedModel, train
 from napari_medfm.verbs.workspace import Workspace
 
@@ -73,6 +70,7 @@ def predict(
     image: str,
     head: TrainedModel | HasModel | str | Path | None = None,
     planes: Sequence[int] | None = None,
+    region: ArrayLike | None = None,
 ) -> Work[Prediction]:
     """Apply a head to an image, at full resolution.
 
@@ -82,6 +80,9 @@ def predict(
         A head, or the path of a head file; the session's own if None.
     planes
         Planes of a volume; all if None. Others are background with probability 0.
+    region
+        Predict only (row0, col0, row1, col1) of each plane: the answer's arrays then
+        have its shape. Of a large slide this is what keeps the waiting short.
 
     Raises
     ------
@@ -101,10 +102,13 @@ def predict(
         if name == image
     }
     reader = ws.planes
+    box = None if region is None else Box.of(region).rounded()
+    box = box and box.clipped(source.plane_shape)
+    wish = Wish(source, model, tuple(checked), biases, box)
 
     def steps() -> Steps[Prediction]:
         _check_encoder(model, reader)
-        prediction = yield from _predict(reader, source, model, checked, biases)
+        prediction = yield from predicted(reader, wish)
         return prediction
 
     return Work(
@@ -129,42 +133,3 @@ def _check_encoder(model: TrainedModel, reader: PlaneReader) -> None:
             f"{str(made_with.get('weights_sha256'))[:12]}..., here "
             f"{encoder.weights_hash[:12]}...): fetch those weights, or train again"
         )
-
-
-def _predict(
-    reader: PlaneReader,
-    image: Image,
-    model: TrainedModel,
-    planes: Sequence[int],
-    biases: Mapping[int, float],
-) -> Steps[Prediction]:
-    values = tuple(c.value for c in model.classes)
-    shape = (image.n_planes, *image.plane_shape)
-    dtype = np.uint8 if max(values) < 256 else np.uint16
-    labels: NDArray[Any] = np.zeros(shape, dtype)
-    kept = np.float32 if image.ndim == 2 else np.float16
-    probabilities: NDArray[Any] = np.zeros((len(values), *shape), kept)
-    uncertainty: NDArray[Any] = np.zeros(shape, kept)
-    for done, plane in enumerate(planes):
-        yield Progress(done, len(planes), f"plane {plane + 1}")
-        features = yield from reader.features(image, plane)
-        found = predict_plane(model, features, biases)
-        labels[plane], probabilities[:, plane], uncertainty[plane] = found
-    return Prediction(
-        labels=labels.reshape(image.shape),
-        probabilities=probabilities.reshape(len(values), *image.shape),
-        uncertainty=uncertainty.reshape(image.shape),
-        values=values,
-        image=image.name,
-        provenance={
-            "made_by": "head",
-            "program": version(),
-            "recipe": model.recipe,
-            "head": model.card,
-            "biases": {str(value): bias for value, bias in biases.items()},
-            "planes": list(planes) if len(planes) < image.n_planes else "all",
-        },
-        classes=model.classes,
-        planes=tuple(planes) if len(planes) < image.n_planes else None,
-        image_uid=image.uid,
-    )

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.results import Embedding
 from napari_medfm.core.specs import Encoder
 from napari_medfm.engine.embed import embed_rgb, embedding_key
 from napari_medfm.engine.features import PlaneFeatures, plane_features
+from napari_medfm.engine.filters import REACH
 from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.similarity import SimilarityIndex
 from napari_medfm.engine.store import EmbeddingStore
+from napari_medfm.engine.tiles import LARGE
 from napari_medfm.verbs.models import Model
+from napari_medfm.verbs.tiled import TiledPlane
+
+SIDE = 1024
+MARGIN = REACH + 8
 
 
 class FeatureCache:
     """The features of the planes used last, kept in memory up to a size."""
 
-    def __init__(self, max_bytes: int = 2 * 2**30) -> None:
+    def __init__(self, max_bytes: int = 2**29) -> None:
         self._max = max_bytes
         self._planes: OrderedDict[str, PlaneFeatures] = OrderedDict()
         self._lock = threading.Lock()
@@ -76,9 +85,72 @@ class PlaneReader:
     store: EmbeddingStore
     cache: FeatureCache
     _keys: dict[tuple[int, int], str] = field(default_factory=dict)
+    _tiled: dict[tuple[int, int], TiledPlane] = field(default_factory=dict)
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def tiled(self, image: Image, plane: int) -> TiledPlane | None:
+        """Return a large plane, which is embedded and read by parts; None if it is not.
+
+        Loads the encoder.
+        """
+        if not self.is_large(image):
+            return None
+        with self._lock:
+            known = self._tiled.get((image.uid, plane))
+            if known is None:
+                known = TiledPlane(image, plane, self.encoder, self.store)
+                self._tiled[image.uid, plane] = known
+        return known
+
+    @staticmethod
+    def is_large(image: Image) -> bool:
+        """Whether the image's planes are embedded and read by parts."""
+        return math.prod(image.plane_shape) > LARGE
+
+    def context(self, image: Image, plane: int) -> list[Box]:
+        """Return boxes that speak for a plane: all of it, or a spread over a large."""
+        tiled = self.tiled(image, plane)
+        return self.boxes(image) if tiled is None else tiled.places()
+
+    def boxes(
+        self, image: Image, box: Box | None = None, side: int = SIDE
+    ) -> list[Box]:
+        """Cut a plane, or the part in a box, into what can be held at once.
+
+        Returns
+        -------
+        list of Box
+            The whole plane, where it is not large; else those squares of a fixed
+            raster that touch the box.
+        """
+        rows, cols = image.plane_shape
+        if not self.is_large(image):
+            return [Box(0, 0, rows, cols)]
+        wanted = Box(0, 0, rows, cols) if box is None else box.clipped((rows, cols))
+        return [
+            Box(r, c, min(r + side, rows), min(c + side, cols))
+            for r in range(int(wanted.row0) // side * side, int(wanted.row1), side)
+            for c in range(int(wanted.col0) // side * side, int(wanted.col1), side)
+        ]
+
+    def part(self, image: Image, plane: int, box: Box) -> Steps[PlaneFeatures]:
+        """Return the features of one of `boxes`, with a margin where it is a part."""
+        tiled = self.tiled(image, plane)
+        if tiled is None:
+            features = yield from self.features(image, plane)
+            return features
+        key = f"{tiled.key}:{tuple(map(int, box))}"
+        cached = self.cache.get(key)
+        if cached is None:
+            cached = yield from tiled.part(box, MARGIN)
+            self.cache.put(key, cached)
+        return cached
 
     def key(self, image: Image, plane: int) -> str:
         """Return the content key of a plane's embedding; loads the encoder."""
+        tiled = self.tiled(image, plane)
+        if tiled is not None:
+            return tiled.key
         known = self._keys.get((image.uid, plane))
         if known is None:
             known = embedding_key(
@@ -89,6 +161,8 @@ class PlaneReader:
 
     def ready(self, image: Image, plane: int) -> bool:
         """Whether the plane's features are in memory, so that reading takes no time."""
+        if (image.uid, plane) in self._tiled:
+            return True
         known = self._keys.get((image.uid, plane))
         return known is not None and self.cache.get(known) is not None
 

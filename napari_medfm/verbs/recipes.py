@@ -136,7 +136,7 @@ def honest_logits(parts: Sequence[Part], tested: HeldOut) -> NDArray[np.float32]
 
 
 def _place(example: Example) -> tuple[float, float, float]:
-    row, col = example.pixels.mean(0)
+    row, col = example.pixels.mean(0) + example.features.origin
     return float(example.plane), float(row), float(col)
 
 

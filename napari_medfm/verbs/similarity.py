@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_medfm.core.arguments import list_of
 from napari_medfm.core.errors import BadInput
-from napari_medfm.core.geometry import points_on
+from napari_medfm.core.geometry import Box, points_on
 from napari_medfm.core.image import Image
-from napari_medfm.core.jobs import Progress, Steps, Work
-from napari_medfm.core.results import Embedding
+from napari_medfm.core.jobs import Steps, Work
+from napari_medfm.core.lazy import LazyArray
 from napari_medfm.engine.provenance import version
-from napari_medfm.engine.upsample import upsample
+from napari_medfm.verbs.comparing import Scene, place_of
 from napari_medfm.verbs.models import model_facts
 from napari_medfm.verbs.planes import IndexCache, PlaneReader
 from napari_medfm.verbs.workspace import Workspace
@@ -23,13 +24,14 @@ Maps = dict[str, NDArray[np.float32]]
 Reference = tuple[str, tuple[float, float]]
 
 
-def similarity(
+def similarity(  # noqa: PLR0913  one keyword per choice
     ws: Workspace,
     image: str,
     at: Sequence[Sequence[float]],
     against: Sequence[Sequence[float]] = (),
     images: Sequence[str] | None = None,
     planes: Sequence[int] | None = None,
+    region: ArrayLike | None = None,
 ) -> Work[Maps]:
     """Show how much each place looks like the places clicked.
 
@@ -44,12 +46,16 @@ def similarity(
     planes
         Planes of volumes to map; if None, the planes clicked for the image clicked and
         all planes of other images.
+    region
+        Of an image above 4096 x 4096 pixels, embed only what (row0, col0, row1, col1)
+        needs, if it is not yet; all its tissue if None.
 
     Returns
     -------
     dict
         Image name -> float32 map in [-1, 1] of the image's shape; planes of a volume
-        that were not asked for are NaN.
+        that were not asked for are NaN. The map of a large image is a `LazyMap`, made
+        where it is looked at, NaN on glass and where nothing is embedded.
 
     Raises
     ------
@@ -67,6 +73,7 @@ def similarity(
     wanted = [(target, _wanted(target, image, clicked, planes)) for target in targets]
     reader, indices = ws.planes, ws.indices
     query = _Query(source, positive, negative, clicked)
+    box = None if region is None else Box.of(region).clipped(source.plane_shape)
 
     def commit(maps: Maps) -> Maps:
         facts = {
@@ -84,7 +91,7 @@ def similarity(
 
     return Work(
         f"Similarity in {image}",
-        lambda: _maps(reader, indices, query, wanted),
+        lambda: _maps(reader, indices, query, wanted, box),
         commit,
         lambda: ws.images.get(image) is source,
     )
@@ -104,6 +111,12 @@ class _Query:
         self.positive = [_reference(image, point) for point in positive]
         self.negative = [_reference(image, point) for point in negative]
 
+    def points(self, plane: int) -> list[tuple[float, float]]:
+        """Return the positions clicked on a plane."""
+        key = place_of(self.image.name, plane)
+        both = [*self.positive, *self.negative]
+        return [point for name, point in both if name == key]
+
 
 def _planes(points: NDArray[np.float64]) -> NDArray[np.intp]:
     if points.shape[1] == 2:
@@ -111,13 +124,9 @@ def _planes(points: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.floor(points[:, 0] + 0.5).astype(np.intp)
 
 
-def _key(name: str, plane: int) -> str:
-    return f"{name}:{plane}"
-
-
 def _reference(image: Image, point: NDArray[np.float64]) -> Reference:
     plane = int(_planes(point[None])[0])
-    return _key(image.name, plane), (float(point[-2]), float(point[-1]))
+    return place_of(image.name, plane), (float(point[-2]), float(point[-1]))
 
 
 def _wanted(
@@ -133,24 +142,41 @@ def _maps(
     indices: IndexCache,
     query: _Query,
     wanted: Sequence[tuple[Image, list[int]]],
+    box: Box | None,
 ) -> Steps[Maps]:
-    embeddings: dict[str, Embedding] = {}
-    jobs = [(query.image, plane) for plane in query.planes]
-    jobs += [(target, plane) for target, planes in wanted for plane in planes]
-    for done, (image, plane) in enumerate(jobs):
-        key = _key(image.name, plane)
-        if key not in embeddings:
-            embeddings[key] = yield from reader.embedding(image, plane)
-        yield Progress(done, len(jobs), f"{image.name}, plane {plane + 1}")
-    tokens = indices.of(embeddings).maps(query.positive, query.negative)
+    scene = Scene(reader, indices)
+    for plane in query.planes:
+        yield from scene.add(query.image, plane, box, query.points(plane))
+    for target, planes in wanted:
+        for plane in planes:
+            yield from scene.add(target, plane, box)
+    scorer = scene.scorer(query.positive, query.negative)
     maps: Maps = {}
     for target, planes in wanted:
-        volume = np.full((target.n_planes, *target.plane_shape), np.nan, np.float32)
+        found: dict[int, Any] = {}
         for plane in planes:
-            key = _key(target.name, plane)
-            values = upsample(
-                tokens[key][..., None], embeddings[key].grid, target.plane_shape
-            )
-            volume[plane] = np.clip(values[..., 0], -1, 1)
-        maps[target.name] = volume.reshape(target.shape)
+            found[plane] = yield from scene.map(target, plane, scorer)
+        maps[target.name] = _assembled(target, found)
     return maps
+
+
+def _assembled(image: Image, planes: dict[int, Any]) -> Any:
+    """Put maps of planes together to the image's shape; what is missing is NaN."""
+    if image.ndim == 2:
+        return planes[0]
+    if all(isinstance(found, np.ndarray) for found in planes.values()):
+        volume = np.full(image.shape, np.nan, np.float32)
+        for plane, found in planes.items():
+            volume[plane] = found
+        return volume
+
+    def read(index: tuple[slice, ...]) -> NDArray[np.float32]:
+        depth, rows, cols = index
+        shape = [part.stop - part.start for part in index]
+        made = np.full(shape, np.nan, np.float32)
+        for number, plane in enumerate(range(depth.start, depth.stop)):
+            if plane in planes:
+                made[number] = planes[plane][rows, cols]
+        return made
+
+    return LazyArray(image.shape, np.dtype(np.float32), read)

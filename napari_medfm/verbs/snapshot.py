@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadInput
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import IGNORE, Annotation, LabelClass
@@ -18,6 +19,9 @@ from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.verbs.examples import Example, examples_of
 from napari_medfm.verbs.planes import PlaneReader
 from napari_medfm.verbs.workspace import Workspace
+
+_PIECE = 256
+_MOST_PIECES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,19 +64,31 @@ class Labels:
             )
 
     def examples(self) -> Steps[tuple[list[Example], list[PlaneFeatures]]]:
-        """Read each annotated plane once; return examples and the planes' features."""
-        planes: dict[str, dict[int, PlaneFeatures]] = defaultdict(dict)
+        """Read what is annotated, once; return examples, and features to judge by.
+
+        The latter are those of the annotated planes; of large planes, places spread
+        over the whole.
+        """
+        known: dict[tuple[int, int, Box], PlaneFeatures] = {}
+        context: dict[tuple[int, int, Box], PlaneFeatures] = {}
         examples: list[Example] = []
         for done, annotation in enumerate(self.annotations):
             image = self.images[annotation.image]
-            known = planes[image.name]
-            for plane in _planes(annotation):
-                if plane not in known:
-                    known[plane] = yield from self.reader.features(image, plane)
+            for plane, pixels in _planes(annotation):
+                for box, inside in _pieces(self.reader, image, pixels):
+                    place = (image.uid, plane, box)
+                    if place not in known:
+                        known[place] = yield from self.reader.part(image, plane, box)
+                    examples += _examples(
+                        annotation, image, plane, inside, known[place]
+                    )
+                for box in self.reader.context(image, plane):
+                    place = (image.uid, plane, box)
+                    if place not in context:
+                        part = yield from self.reader.part(image, plane, box)
+                        context[place] = part
             yield Progress(done, len(self.annotations), f"reading {image.name}")
-            examples.extend(examples_of(annotation, image.group, known))
-        context = [f for group in planes.values() for f in group.values()]
-        return examples, context
+        return examples, list(context.values())
 
 
 def _without_ignored(
@@ -106,8 +122,38 @@ def _numbers(annotation: Annotation, image: Image) -> NDArray[np.intp]:
     return numbers
 
 
-def _planes(annotation: Annotation) -> list[int]:
-    if annotation.pixels.shape[1] == 2:
-        return [0]
-    planes: list[int] = np.unique(annotation.pixels[:, 0]).tolist()
-    return planes
+def _examples(
+    annotation: Annotation,
+    image: Image,
+    plane: int,
+    pixels: NDArray[np.int32],
+    features: PlaneFeatures,
+) -> tuple[Example, ...]:
+    local = np.insert(pixels - np.array(features.origin, np.int32), 0, plane, axis=1)
+    here = replace(annotation, pixels=local)
+    return examples_of(here, image.group, {plane: features})
+
+
+def _pieces(
+    reader: PlaneReader, image: Image, pixels: NDArray[np.int32]
+) -> list[tuple[Box, NDArray[np.int32]]]:
+    """Sort pixels (n, 2) of a plane by the boxes they lie in, evenly chosen if many."""
+    if not reader.is_large(image):
+        return [(reader.boxes(image)[0], pixels)]
+    raster, number = np.unique(pixels // _PIECE, axis=0, return_inverse=True)
+    step = max(1, -(-len(raster) // _MOST_PIECES))
+    found = []
+    for index in range(0, len(raster), step):
+        row, col = (raster[index] * _PIECE).tolist()
+        (box,) = reader.boxes(image, Box(row, col, row + 1, col + 1), _PIECE)
+        found.append((box, pixels[number.ravel() == index]))
+    return found
+
+
+def _planes(annotation: Annotation) -> list[tuple[int, NDArray[np.int32]]]:
+    """Return the planes that an annotation touches, with its pixels (n, 2) there."""
+    pixels = annotation.pixels
+    if pixels.shape[1] == 2:
+        return [(0, pixels)]
+    planes: list[int] = np.unique(pixels[:, 0]).tolist()
+    return [(plane, pixels[pixels[:, 0] == plane, 1:]) for plane in planes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,7 @@ class Suggestion:
 
 
 def suggest(
-    features: Mapping[int, PlaneFeatures],
+    features: Sequence[tuple[int, PlaneFeatures]],
     model: TrainedModel,
     labelled: Sequence[Example],
     n: int = 5,
@@ -56,7 +56,7 @@ def suggest(
     Parameters
     ----------
     features
-        Of each plane to choose from.
+        Plane and features of each place to choose from.
     labelled
         What has been labelled, on any image.
 
@@ -69,7 +69,7 @@ def suggest(
     seen = np.concatenate(known) if known else np.empty((0, 0), np.float32)
     found = [
         _candidates(plane, part, model, seen)
-        for plane, part in sorted(features.items())
+        for plane, part in sorted(features, key=lambda f: (f[0], f[1].origin))
     ]
     if not found or n < 1:
         return []
@@ -113,7 +113,7 @@ def _candidates(
     score = unsure * new
     places = [
         Suggestion(
-            (int(pixel[0]), int(pixel[1])),
+            (int(pixel[0]) + features.origin[0], int(pixel[1]) + features.origin[1]),
             plane,
             float(value),
             _reason([names[model.values[k]] for k in pair], float(u), float(d)),

@@ -173,7 +173,10 @@ TABLE = {
         },
     ),
     "use_head": ({"head": None}, {"head": [*NO_PATH, None, "no-such.head", {}]}),
-    "embed": ({"image": "ct"}, {"image": NO_NAME, "planes": NO_PLANES}),
+    "embed": (
+        {"image": "ct"},
+        {"image": NO_NAME, "planes": NO_PLANES, "region": NO_BOX},
+    ),
     "similarity": (
         {"image": "x", "at": [(5, 5)]},
         {
@@ -181,6 +184,7 @@ TABLE = {
             "at": NO_POINTS,
             "against": [x for x in NO_POINTS if x != []],
             "images": [5, "x", ["y"], [3], [["x"]]],
+            "region": NO_BOX,
             "planes": NO_PLANES,
         },
     ),
@@ -214,6 +218,7 @@ TABLE = {
         {
             "image": NO_NAME,
             "head": [*NO_PATH, "no-such.head", {}, Session],
+            "region": NO_BOX,
             "planes": NO_PLANES,
         },
     ),

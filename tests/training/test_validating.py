@@ -107,7 +107,7 @@ def test_images_that_differ_are_noticed():
 
 def test_suggestions_lie_on_the_plane_far_apart_and_say_why(examples, classes, planes):
     model = drain(train(examples, classes, "ridge"))
-    found = suggest({0: planes["a"], 3: planes["b"]}, model, examples, n=5)
+    found = suggest([(0, planes["a"]), (3, planes["b"])], model, examples, n=5)
     assert len(found) == 5
     assert len({(s.plane, s.position) for s in found}) == 5
     for suggestion in found:
@@ -116,13 +116,13 @@ def test_suggestions_lie_on_the_plane_far_apart_and_say_why(examples, classes, p
         assert 0 <= suggestion.uncertainty <= 1
         assert "background" in suggestion.reason
         assert "top" in suggestion.reason
-    again = suggest({0: planes["a"], 3: planes["b"]}, model, examples, n=5)
+    again = suggest([(0, planes["a"]), (3, planes["b"])], model, examples, n=5)
     assert again == found
 
 
 def test_what_is_labelled_is_not_suggested(examples, classes, planes):
     model = drain(train(examples, classes, "ridge"))
-    found = suggest({0: planes["a"]}, model, examples, n=3)
+    found = suggest([(0, planes["a"])], model, examples, n=3)
     grid = planes["a"].grid
     labelled = {int(i) for e in examples if e.image == "a" for i in e.token_index}
     for suggestion in found:
@@ -132,4 +132,4 @@ def test_what_is_labelled_is_not_suggested(examples, classes, planes):
 
 def test_nothing_to_choose_from_gives_nothing(examples, classes):
     model = drain(train(examples, classes, "ridge"))
-    assert suggest({}, model, examples) == []
+    assert suggest([], model, examples) == []

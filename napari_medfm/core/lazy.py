@@ -1,0 +1,80 @@
+"""An array that is made where it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Read = Callable[[tuple[slice, ...]], NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class LazyArray:
+    """Looks like an array to NumPy, napari, dask and zarr; holds nothing.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of the whole.
+    read
+        Makes the part between slices of step 1, one an axis, inside the shape.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Read
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        """Make a part; integers, slices with steps from 1, and ``...`` are known."""
+        asked = index if isinstance(index, tuple) else (index,)
+        if Ellipsis in asked:
+            at = asked.index(Ellipsis)
+            fill = (slice(None),) * (self.ndim - len(asked) + 1)
+            asked = (*asked[:at], *fill, *asked[at + 1 :])
+        asked += (slice(None),) * (self.ndim - len(asked))
+        if len(asked) != self.ndim:
+            raise IndexError(f"{len(asked)} indices for {self.ndim} axes")
+        wanted, then = [], []
+        for part, size in zip(asked, self.shape, strict=True):
+            first, rest = _simple(part, size)
+            wanted.append(first)
+            then.append(rest)
+        shape = [w.stop - w.start for w in wanted]
+        found = self.read(tuple(wanted)) if min(shape) else np.empty(shape, self.dtype)
+        return np.asarray(found, self.dtype)[tuple(then)]
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[Any]:
+        """Make all of it."""
+        return np.asarray(self[...], dtype)
+
+
+def _simple(part: Any, size: int) -> tuple[slice, int | slice]:
+    """Split an index into the range to make and what to take of it."""
+    if isinstance(part, slice):
+        start, stop, step = part.indices(size)
+        if step < 1:
+            raise IndexError("a lazy array is read forwards")
+        return slice(start, max(start, stop)), slice(None, None, step)
+    number = int(part)
+    if not -size <= number < size:
+        raise IndexError(f"index {number} is out of {size}")
+    return slice(number % size, number % size + 1), 0

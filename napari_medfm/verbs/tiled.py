@@ -1,0 +1,302 @@
+"""A plane too large to be held: embedded window by window, read part by part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.errors import BadFile
+from napari_medfm.core.geometry import Box
+from napari_medfm.core.image import Image
+from napari_medfm.core.jobs import Progress, Steps
+from napari_medfm.core.specs import Encoder
+from napari_medfm.engine.features import PlaneFeatures, Standard
+from napari_medfm.engine.resize import resized_part
+from napari_medfm.engine.rgb import normalised, scaled, to_rgb
+from napari_medfm.engine.store import EmbeddingStore
+from napari_medfm.engine.tiles import Cell, TilePlan, micrometres, plan_tiles
+from napari_medfm.engine.tissue import tissue_of
+from napari_medfm.engine.windowstore import WindowStore
+from napari_medfm.verbs.models import Model
+
+_VERSION = 1
+_SAMPLE = 16
+_TONE_PIXELS = 256
+_THUMBNAIL = 1024
+_THUMBNAIL_LEVEL = 512
+_BATCH_TOKENS = 1400
+_LARGEST = np.float32(np.finfo(np.float16).max)
+
+
+class TiledPlane:
+    """One large plane through one encoder; any thread may use it.
+
+    Every number about the plane as a whole (what features are centred by) comes from
+    an even *sample* of its windows, which are embedded first. So it is the same
+    whichever other windows are done, in whatever order and on whichever machine.
+    """
+
+    def __init__(
+        self, image: Image, plane: int, model: Model[Encoder], store: EmbeddingStore
+    ) -> None:
+        self.image, self.plane, self._model = image, plane, model
+        self._verified: set[Cell] = set()
+        self._standard: Standard | None = None
+        spec = model.get().spec
+        levels = [image.level_shape(n) for n in range(len(image.pyramid))]
+        mpp = micrometres(image.spacing, image.metadata.get("unit"))
+        self.plan: TilePlan = plan_tiles(levels, spec, mpp)
+        self._thumbnail = _thumbnail(image, plane)
+        self.key = _key(image, plane, model.get(), self.plan, self._thumbnail)
+        depth = (max(1, len(spec.blocks)), spec.dim)
+        self._store: WindowStore = store.windows(self.key, self.plan, depth)
+
+    @cached_property
+    def wanted(self) -> tuple[Cell, ...]:
+        """The cells with tissue, row by row; all of them where there is no glass."""
+        tissue = tissue_of(self._thumbnail)
+        rows, cols = self.plan.cells
+        scale = np.divide(tissue.shape, self.plan.plane)
+        found = []
+        for cell in ((i, j) for i in range(rows) for j in range(cols)):
+            box = self.plan.pixels(cell)
+            low = np.floor(scale * (box.row0, box.col0)).astype(int)
+            high = np.ceil(scale * (box.row1, box.col1)).astype(int)
+            if tissue[low[0] : high[0], low[1] : high[1]].any():
+                found.append(cell)
+        return tuple(found)
+
+    @cached_property
+    def sample(self) -> tuple[Cell, ...]:
+        """Cells that speak for the whole plane."""
+        count = min(len(self.wanted), _SAMPLE)
+        index = (np.arange(count) + 0.5) * len(self.wanted) / count
+        return tuple(self.wanted[i] for i in index.astype(int))
+
+    def places(self) -> list[Box]:
+        """Boxes in the middle of the sample, which speak for the whole plane."""
+        return [_middle(self.plan.pixels(cell), _TONE_PIXELS) for cell in self.sample]
+
+    def has_tissue(self, box: Box) -> bool:
+        """Whether anything in a box is worth embedding."""
+        return not self._wanted.isdisjoint(self.cells_of(box))
+
+    @cached_property
+    def _wanted(self) -> frozenset[Cell]:
+        return frozenset(self.wanted)
+
+    def cells_of(self, box: Box) -> list[Cell]:
+        """Cells that the tokens around these pixels lie in."""
+        return self.plan.cells_of(*self.plan.grid.part(box)[0])
+
+    def ready(self) -> set[Cell]:
+        """Return the cells that are embedded already."""
+        return self._store.done()
+
+    def layers(self, cell: Cell) -> NDArray[np.float16] | None:
+        """Return the tokens (rows, cols, layers, dim) of a cell, if embedded."""
+        tokens = self._store.get(cell)
+        known = self.image.source is not None or cell in self._verified
+        if tokens is None or known:
+            return tokens
+        if self._store.pixels_of(cell) != _digest(self._window(cell)):
+            return None
+        self._verified.add(cell)
+        return tokens
+
+    def embed(self, cells: Iterable[Cell]) -> Steps[None]:
+        """Embed the sample, then these cells in order, whatever is not there yet."""
+        order = list(dict.fromkeys([*self.sample, *cells]))
+        ready = self.ready()
+        pending = [cell for cell in order if cell not in ready]
+        tokens = self.plan.window[0] * self.plan.window[1]
+        size = max(1, _BATCH_TOKENS // tokens)
+        for first in range(0, len(pending), size):
+            yield Progress(
+                len(order) - len(pending) + first,
+                len(order),
+                f"embedding with {self._model.get().spec.title}",
+            )
+            self._embed_batch(pending[first : first + size])
+
+    def _embed_batch(self, cells: list[Cell]) -> None:
+        windows = [self._window(cell) for cell in cells]
+        with self._model.use() as encoder:
+            found = encoder.encode(np.stack(windows))
+            if not np.isfinite(found).all():
+                raise BadFile(
+                    f"{encoder.spec.name} gave values that are not numbers: its "
+                    "weights are damaged; fetch them again"
+                )
+        for cell, window, tokens in zip(cells, windows, found, strict=True):
+            kept, seen = self.plan.kept(cell), self.plan.seen(cell)
+            rows, cols = (
+                slice(k.start - s.start, k.stop - s.start)
+                for k, s in zip(kept, seen, strict=True)
+            )
+            layers = np.clip(tokens[rows, cols], -_LARGEST, _LARGEST)
+            self._store.put(cell, layers.astype(np.float16), _digest(window))
+            self._verified.add(cell)
+
+    def _window(self, cell: Cell) -> NDArray[np.float32]:
+        """Return what the encoder sees, float32 (rows, cols, 3), mirrored beyond."""
+        plan, image = self.plan, self.image
+        parts, missing = [], []
+        for seen, limit in zip(plan.seen(cell), plan.content, strict=True):
+            stop = min(seen.stop * plan.patch, limit)
+            parts.append(slice(seen.start * plan.patch, stop))
+            missing.append((0, seen.stop * plan.patch - stop))
+
+        def read(rows: slice, cols: slice) -> NDArray[np.float32]:
+            box = Box(rows.start, cols.start, rows.stop, cols.stop)
+            return to_rgb(normalised(image, self.plane, box, plan.level))
+
+        part = resized_part(read, plan.size, plan.content, (parts[0], parts[1]))
+        padded = np.pad(part, (*missing, (0, 0)), mode="symmetric")
+        return np.ascontiguousarray(padded, np.float32)
+
+    def fetched(self, cell: Cell) -> Steps[NDArray[np.float16]]:
+        """Return the tokens (rows, cols, layers, dim) of a cell: kept, or made now."""
+        layers = self.layers(cell)
+        if layers is None:
+            yield Progress(0, 1, f"embedding with {self._model.get().spec.title}")
+            self._embed_batch([cell])
+            layers = self.layers(cell)
+        if layers is None:
+            raise BadFile(f"{self.image.name!r} changes while it is being read")
+        return layers
+
+    def read(self, box: Box) -> Steps[NDArray[np.float16]]:
+        """Return the tokens around pixels of a box; see `Grid.part` for which."""
+        (rows, cols), _ = self.plan.grid.part(box)
+        cells = self.plan.cells_of(rows, cols)
+        yield from self.embed(cells)
+        found: NDArray[np.float16] | None = None
+        for cell in cells:
+            layers = yield from self.fetched(cell)
+            if found is None:
+                size = (rows.stop - rows.start, cols.stop - cols.start)
+                found = np.empty((*size, *layers.shape[2:]), np.float16)
+            down, across = self.plan.kept(cell)
+            into_r, of_r = _shared(rows, down)
+            into_c, of_c = _shared(cols, across)
+            found[into_r, into_c] = layers[of_r, of_c]
+        assert found is not None  # noqa: S101  a box lies between some tokens
+        return found
+
+    def part(self, box: Box, margin: int) -> Steps[PlaneFeatures]:
+        """Return the features of a box and ``margin`` pixels around it."""
+        whole = yield from self.standard()
+        rows, cols = self.plan.plane
+        wide = Box(
+            max(box.row0 - margin, 0),
+            max(box.col0 - margin, 0),
+            min(box.row1 + margin, rows),
+            min(box.col1 + margin, cols),
+        )
+        layers = yield from self.read(wide)
+        return PlaneFeatures(
+            layers=layers,
+            grid=self.plan.grid.part(wide)[1],
+            channels=normalised(self.image, self.plane, wide),
+            key=self.key,
+            encoder=self._model.name,
+            origin=(int(wide.row0), int(wide.col0)),
+            standard=whole,
+        )
+
+    def sampled(self) -> Steps[NDArray[np.float16]]:
+        """Return the tokens of the sample, (n, layers, dim)."""
+        yield from self.embed(())
+        found = []
+        for cell in self.sample:
+            layers = yield from self.fetched(cell)
+            found.append(layers.reshape(-1, *layers.shape[2:]))
+        return np.concatenate(found)
+
+    def standard(self) -> Steps[Standard]:
+        """Return what the features of the whole plane are centred by."""
+        if self._standard is not None:
+            return self._standard
+        tokens = yield from self.sampled()
+        tone = []
+        for box in self.places():
+            channels = normalised(self.image, self.plane, box)
+            tone.append(channels.reshape(1, -1, channels.shape[-1]))
+        whole = Standard.of(tokens, np.concatenate(tone, axis=1))
+        self._standard = whole
+        return whole
+
+
+def _shared(one: slice, other: slice) -> tuple[slice, slice]:
+    """Return the range common to two ranges, as places in each of them."""
+    first, last = max(one.start, other.start), min(one.stop, other.stop)
+    return (
+        slice(first - one.start, last - one.start),
+        slice(first - other.start, last - other.start),
+    )
+
+
+def _middle(box: Box, side: int) -> Box:
+    row = int(box.row0 + max(0, box.height - side) // 2)
+    col = int(box.col0 + max(0, box.width - side) // 2)
+    return Box(row, col, min(row + side, box.row1), min(col + side, box.col1))
+
+
+def _digest(window: NDArray[np.float32]) -> str:
+    return hashlib.sha256(window.data).hexdigest()
+
+
+def _thumbnail(image: Image, plane: int) -> NDArray[np.float32]:
+    """Return a small picture of a plane, its channels in [0, 1], read in bands."""
+    sizes = [image.level_shape(n) for n in range(len(image.pyramid))]
+    level = max(
+        (n for n, size in enumerate(sizes) if max(size) >= _THUMBNAIL_LEVEL), default=0
+    )
+    rows, cols = sizes[level]
+    step = max(1, -(-max(rows, cols) // _THUMBNAIL))
+    high = step * max(1, (1 << 24) // (cols * step))
+    bands = []
+    for first in range(0, rows, high):
+        band = Box(first, 0, min(first + high, rows), cols)
+        pixels = image.plane(plane, band, level)[step // 2 :: step, step // 2 :: step]
+        bands.append(scaled(image, pixels))
+    return np.concatenate(bands)
+
+
+def _key(
+    image: Image,
+    plane: int,
+    encoder: Encoder,
+    plan: TilePlan,
+    thumbnail: NDArray[np.float32],
+) -> str:
+    """Name the windows of a plane by all that decides them, without reading it all.
+
+    Pixels enter by the thumbnail and, for a file, its size and time; the pixels of an
+    array are compared window by window when its tokens are first used.
+    """
+    spec = encoder.spec
+    facts: dict[str, Any] = {
+        "version": _VERSION,
+        "plane": plane,
+        "shape": list(image.data.shape),
+        "dtype": str(image.data.dtype),
+        "window": [[float(value) for value in pair] for pair in image.window],
+        "thumbnail": _digest(np.ascontiguousarray(thumbnail)),
+        "plan": [plan.content, plan.level, plan.size, plan.window, plan.cell],
+        "encoder": spec.name,
+        "weights": encoder.weights_hash,
+        "preprocessing": [spec.input_size, spec.patch, spec.mean, spec.std],
+        "blocks": spec.blocks,
+    }
+    if image.source is not None and image.source.exists():
+        stat = image.source.stat()
+        facts["file"] = [stat.st_size, stat.st_mtime_ns]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

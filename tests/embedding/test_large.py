@@ -1,0 +1,358 @@
+"""Planes too large to be held: the same numbers as whole, part by part."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toys import ENCODER, ToyEncoder
+
+from napari_medfm import Session
+from napari_medfm.core.errors import BadInput, Cancelled
+from napari_medfm.core.geometry import Box
+from napari_medfm.engine.intake import image_of
+from napari_medfm.engine.resize import resized_part, resized_plane
+from napari_medfm.engine.tiles import micrometres, plan_tiles
+from napari_medfm.verbs import planes, tiled
+
+SIZES = st.tuples(st.integers(1, 3000), st.integers(1, 3000))
+
+
+@pytest.fixture
+def small_is_large(monkeypatch):
+    monkeypatch.setattr(planes, "LARGE", 20_000)
+    monkeypatch.setattr(tiled, "_BATCH_TOKENS", 200)
+
+
+@pytest.fixture
+def field():
+    """Bright discs on a dark ground, uint8 (280, 420), and where they are."""
+    rng = np.random.default_rng(3)
+    rows, cols = np.mgrid[:280, :420]
+    truth = np.zeros(rows.shape, bool)
+    for row, col in [(70, 80), (80, 330), (200, 180), (210, 350)]:
+        truth |= (rows - row) ** 2 + (cols - col) ** 2 < 38**2
+    image = 60 + 120 * truth + rng.normal(0, 8, truth.shape)
+    return image.clip(0, 255).astype(np.uint8), truth
+
+
+def session_on(folder, image, **facts):
+    encoder = ToyEncoder()
+    session = Session(encoder=encoder, cache_dir=folder)
+    session.add_image(image, name="x", **facts)
+    return session, encoder
+
+
+def taught(session):
+    session.add_class("disc")
+    session.annotate("x", "disc", points=[(70, 80), (80, 330), (200, 190)])
+    session.annotate("x", "background", points=[(20, 210), (160, 60), (260, 30)])
+
+
+@settings(deadline=None)
+@given(SIZES, st.sampled_from([None, 0.25, 0.7, 3.0]))
+def test_each_token_is_in_one_cell_and_seen_by_its_window(size, mpp):
+    plan = plan_tiles([size], ENCODER, mpp)
+    count = np.zeros(plan.tokens, int)
+    for i in range(plan.cells[0]):
+        for j in range(plan.cells[1]):
+            kept, seen = plan.kept((i, j)), plan.seen((i, j))
+            count[kept] += 1
+            for k, s, n in zip(kept, seen, plan.tokens):
+                assert 0 <= s.start <= k.start < k.stop <= s.stop <= n
+    assert (count == 1).all()
+    assert max(plan.window) * plan.patch <= ENCODER.input_size
+
+
+@settings(deadline=None)
+@given(SIZES)
+def test_inner_tokens_have_context_on_all_sides(size):
+    plan = plan_tiles([size], ENCODER)
+    for i in range(plan.cells[0]):
+        kept, seen, n = plan.kept((i, 0))[0], plan.seen((i, 0))[0], plan.tokens[0]
+        assert seen.start == 0 or kept.start > seen.start
+        assert seen.stop == n or kept.stop < seen.stop
+
+
+@settings(deadline=None)
+@given(SIZES, st.data())
+def test_cells_of_a_region_hold_all_its_tokens(size, data):
+    plan = plan_tiles([size], ENCODER)
+    row = data.draw(st.integers(0, size[0] - 1))
+    col = data.draw(st.integers(0, size[1] - 1))
+    box = Box(row, col, min(row + 200, size[0]), min(col + 90, size[1]))
+    (rows, cols), part = plan.grid.part(box)
+    inside = np.array([[0, 0], [part.rows - 1, part.cols - 1]])
+    whole = inside + np.array([rows.start, cols.start])
+    np.testing.assert_allclose(
+        part.to_pixels(inside) + np.array([box.row0, box.col0]),
+        plan.grid.to_pixels(whole),
+    )
+    held = np.zeros(plan.tokens, bool)
+    for cell in plan.cells_of(rows, cols):
+        held[plan.kept(cell)] = True
+    assert held[rows, cols].all()
+
+
+@given(
+    st.tuples(st.integers(2, 90), st.integers(2, 90)),
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.data(),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_part_is_resized_as_within_the_whole(size, into, data):
+    plane = np.random.default_rng(0).random((*size, 2), np.float32)
+    parts = []
+    for n in into:
+        start = data.draw(st.integers(0, n - 1))
+        parts.append(slice(start, data.draw(st.integers(start + 1, n))))
+    found = resized_part(lambda r, c: plane[r, c], size, into, tuple(parts))
+    whole = resized_plane(plane, into)[parts[0], parts[1]]
+    np.testing.assert_allclose(found, whole, atol=2e-6)
+
+
+def test_the_level_is_chosen_by_micrometres():
+    levels = [(40_000, 30_000), (10_000, 7_500), (2_500, 1_875)]
+    plan = plan_tiles(levels, ENCODER, 0.25)
+    assert (plan.level, plan.content) == (1, (10_000, 7_500))
+    assert plan.grid.stride == (56.0, 56.0)
+    assert plan_tiles(levels, ENCODER, None).level == 0
+    assert plan_tiles(levels, ENCODER, 0.6).level == 0
+    assert micrometres((5e-4, 5e-4), "mm") == pytest.approx(0.5)
+    assert micrometres((0.5, 0.5), "pixel") is None
+
+
+def test_windows_of_a_local_encoder_are_the_whole(tmp_path, small_is_large, field, run):
+    image, _ = field
+    session, encoder = session_on(tmp_path, image)
+    session.embed("x")
+    plane = session.workspace.planes.tiled(session.images["x"], 0)
+    found, _ = run(plane.read(Box(0, 0, *image.shape)))
+    grey = np.repeat(image[..., None] / np.float32(255), 3, -1)
+    whole = encoder.encode(grey[None])[0]
+    np.testing.assert_allclose(found, whole, atol=2e-3)
+
+
+def test_done_windows_are_never_redone(tmp_path, small_is_large, field):
+    image, _ = field
+    session, encoder = session_on(tmp_path, image)
+    job = session.embed.start("x", region=(0, 0, 100, 100))
+    job.result()
+    first = encoder.calls
+    session.embed("x")
+    assert first < encoder.calls
+    again, fresh = session_on(tmp_path, image)
+    again.embed("x")
+    again.similarity("x", at=[(70, 80)])
+    assert fresh.calls == 0
+
+
+def test_a_cancelled_run_keeps_its_windows(tmp_path, small_is_large, field):
+    image, _ = field
+    session, encoder = session_on(tmp_path, image)
+    work = session.embed.work("x")
+    steps = work.steps()
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    before = encoder.calls
+    assert before == 1
+    again, fresh = session_on(tmp_path, image)
+    again.embed("x")
+    whole, total = session_on(tmp_path / "other", image)
+    whole.embed("x")
+    assert before + fresh.calls == total.calls
+
+
+def test_damaged_windows_are_made_again(tmp_path, small_is_large, field, run):
+    image, _ = field
+    session, _ = session_on(tmp_path, image)
+    session.embed("x")
+    plane = session.workspace.planes.tiled(session.images["x"], 0)
+    good = run(plane.fetched((0, 0)))[0]
+    (folder,) = (tmp_path / "embeddings").iterdir()
+    chunk = folder / "layers.zarr" / "c" / "0" / "0" / "0" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:-3])
+    leaf = folder / "windows" / "0.1.json"
+    leaf.write_text(json.dumps({"tokens": "0" * 64, "pixels": "0"}))
+    again, fresh = session_on(tmp_path, image)
+    plane = again.workspace.planes.tiled(again.images["x"], 0)
+    np.testing.assert_array_equal(run(plane.fetched((0, 0)))[0], good)
+    run(plane.fetched((0, 1)))
+    assert fresh.calls == 2
+
+
+def test_another_codec_in_the_cache_is_thrown_away(tmp_path, small_is_large, field):
+    image, _ = field
+    session, _ = session_on(tmp_path, image)
+    session.embed("x")
+    (folder,) = (tmp_path / "embeddings").iterdir()
+    meta = folder / "layers.zarr" / "zarr.json"
+    told = json.loads(meta.read_text())
+    told["codecs"] = [{"name": "numcodecs.pickle", "configuration": {}}]
+    meta.write_text(json.dumps(told))
+    again, fresh = session_on(tmp_path, image)
+    again.embed("x")
+    assert fresh.calls > 0
+
+
+def test_changed_pixels_are_embedded_again(tmp_path, small_is_large, field, run):
+    image, _ = field
+    session, _ = session_on(tmp_path, image)
+    session.embed("x")
+    other = image.copy()
+    other[3, 3] ^= 1
+    again, fresh = session_on(tmp_path, other)
+    plane = again.workspace.planes.tiled(again.images["x"], 0)
+    run(plane.fetched((0, 0)))
+    assert fresh.calls >= 1
+
+
+def test_the_map_is_lazy_and_right(tmp_path, small_is_large, field):
+    image, truth = field
+    session, _ = session_on(tmp_path, image)
+    found = session.similarity("x", at=[(70, 80)], against=[(20, 210)])["x"]
+    assert found.shape == image.shape
+    part = found[40:140, 250:400]
+    np.testing.assert_allclose(part, np.asarray(found)[40:140, 250:400], atol=1e-5)
+    whole = np.asarray(found)
+    assert whole[truth].mean() > whole[~truth].mean() + 0.5
+
+
+def test_a_region_is_enough_for_a_first_look(tmp_path, small_is_large, field):
+    image, _ = field
+    session, encoder = session_on(tmp_path, image)
+    region = (0, 0, 150, 200)
+    found = session.similarity("x", at=[(70, 80)], region=region)["x"]
+    some = encoder.calls
+    assert np.isfinite(found[:150, :200]).all()
+    session.embed("x")
+    assert some < encoder.calls
+
+
+def test_prediction_by_squares_is_that_of_the_region(tmp_path, small_is_large, field):
+    image, truth = field
+    session, _ = session_on(tmp_path, image)
+    taught(session)
+    session.fit(head="ridge")
+    whole = session.predict("x")
+    labels = np.asarray(whole.labels)
+    assert (labels == truth).mean() > 0.9
+    part = session.predict("x", region=(30, 40, 230, 400))
+    assert part.labels.shape == (200, 360)
+    np.testing.assert_array_equal(part.labels, labels[30:230, 40:400])
+    np.testing.assert_allclose(
+        part.probabilities, whole.probabilities[:, 30:230, 40:400], atol=1e-5
+    )
+    assert whole.probabilities.shape == (2, *image.shape)
+    assert whole.uncertainty[5, 7:9].shape == (2,)
+
+
+def test_squares_meet_without_a_seam(tmp_path, small_is_large, field, monkeypatch):
+    image, _ = field
+    session, _ = session_on(tmp_path, image)
+    taught(session)
+    session.fit(head="forest")
+    one = session.predict("x", region=(0, 0, *image.shape)).probabilities
+    reader = session.workspace.planes
+    whole = reader.boxes
+    monkeypatch.setattr(
+        type(reader),
+        "boxes",
+        lambda self, image, box=None, side=128: whole(image, box, 128),
+    )
+    many = session.predict("x", region=(0, 0, *image.shape)).probabilities
+    assert len(reader.boxes(session.images["x"])) == 12
+    np.testing.assert_allclose(one, many, atol=2e-3)
+
+
+def test_finished_squares_are_never_redone(tmp_path, small_is_large, field):
+    image, _ = field
+    session, _ = session_on(tmp_path, image)
+    taught(session)
+    head = session.fit(head="ridge")
+    session.predict("x")
+    again, fresh = session_on(tmp_path, image)
+    again.use_head(head)
+    assert np.asarray(again.predict("x").labels).any()
+    assert fresh.calls == 0
+
+
+def test_suggestions_lie_on_the_plane(tmp_path, small_is_large, field):
+    image, _ = field
+    session, _ = session_on(tmp_path, image)
+    taught(session)
+    session.fit(head="ridge")
+    found = session.suggest("x", n=4)
+    places = np.array([place.position for place in found])
+    assert len(found) == 4
+    assert (places >= 0).all()
+    assert (places < image.shape).all()
+    assert np.ptp(places[:, 1]) > 100
+
+
+def test_a_region_of_a_small_image(tmp_path, field):
+    image, _ = field
+    session, _ = session_on(tmp_path, image)
+    taught(session)
+    session.fit(head="ridge")
+    whole = session.predict("x").labels
+    part = session.predict("x", region=(10, 20, 100, 300)).labels
+    np.testing.assert_array_equal(part, whole[10:100, 20:300])
+    with pytest.raises(BadInput):
+        session.predict("x", region=(900, 900, 950, 950))
+
+
+def test_planes_of_a_stack(tmp_path, small_is_large, field):
+    image, _ = field
+    stack = np.stack([image, 255 - image, image])
+    session, _ = session_on(tmp_path, stack)
+    session.add_class("disc")
+    session.annotate("x", "disc", points=[(0, 70, 80), (0, 200, 180)])
+    session.annotate("x", "background", points=[(0, 20, 210), (0, 260, 30)])
+    session.fit(head="ridge")
+    found = session.predict("x", planes=[0, 2])
+    assert found.labels.shape == stack.shape
+    assert np.asarray(found.labels[0]).any()
+    assert not np.asarray(found.labels[1]).any()
+    maps = session.similarity("x", at=[(0, 70, 80)], planes=[0, 2])["x"]
+    assert np.isfinite(maps[2]).all()
+    assert np.isnan(maps[1]).all()
+
+
+def test_a_slide_leaves_glass_out(tmp_path, small_is_large):
+    rng = np.random.default_rng(0)
+    slide = np.full((700, 900, 3), 240, np.uint8)
+    slide[200:420, 300:560] = (150, 60, 140)
+    slide = (slide + rng.integers(0, 6, slide.shape)).astype(np.uint8)
+    session, _ = session_on(tmp_path, slide)
+    session.embed("x")
+    plane = session.workspace.planes.tiled(session.images["x"], 0)
+    rows, cols = plane.plan.cells
+    assert len(plane.ready()) < rows * cols / 2
+    covered = np.zeros(slide.shape[:2], bool)
+    for cell in plane.ready():
+        covered[plane.plan.pixels(cell).slices] = True
+    assert covered[200:420, 300:560].all()
+    found = session.similarity("x", at=[(300, 400)])["x"]
+    assert np.isnan(found[20, 20])
+
+
+def test_parts_of_an_image_hash_as_the_whole(field):
+    image, _ = field
+    whole = image_of(image, "x").plane_sha256()
+    digest = hashlib.sha256(f"{image.dtype.str}{image.shape}".encode())
+    digest.update(image.data)
+    assert whole == digest.hexdigest()
+
+
+def test_cancel_between_windows(tmp_path, small_is_large, field):
+    image, _ = field
+    session, encoder = session_on(tmp_path, image)
+    job = session.embed.start("x")
+    job.cancel()
+    with pytest.raises(Cancelled):
+        job.result()
+    assert encoder.calls < 20
