@@ -70,8 +70,8 @@ class Mask:
 class Prediction:
     """A head's answer at full resolution.
 
-    Of images above 4096 x 4096 pixels the arrays are lazy (`napari_medfm.core.lazy.LazyArray`): the labels lie
-    on disk, the rest is made where it is looked at.
+    Of images above 4096 x 4096 pixels the arrays are lazy: the labels lie on disk, the
+    rest is made where it is looked at; see `napari_medfm.core.lazy.LazyArray`.
 
     Parameters
     ----------
