@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,3 +111,18 @@ class Prediction:
     def as_code(self) -> str:
         """The variable that a script keeps it in."""
         return f"prediction_{self.uid}"
+
+
+class Written(list[Path]):
+    """The files that an export wrote.
+
+    Parameters
+    ----------
+    warnings
+        What to mind before they are passed on, in plain sentences: names of patients,
+        licences, what the format could not hold.
+    """
+
+    def __init__(self, files: Iterable[Path], warnings: Iterable[str] = ()) -> None:
+        super().__init__(files)
+        self.warnings = tuple(warnings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,46 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise _failed(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Give an empty folder beside ``path``; it gets that name when all ends well.
+
+    A folder that was there is taken away last, after the new one is in its place.
+
+    Raises
+    ------
+    WriteFailed
+        As `atomic_path`.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    except OSError as error:
+        raise _failed(path, error) from error
+    made, old = temporary / "new", temporary / "old"
+    try:
+        made.mkdir()
+        yield made
+        for written in sorted(made.rglob("*")):
+            _sync(written)
+        if path.exists():
+            path.rename(old)
+        try:
+            made.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+        _sync(path.parent)
+    except OSError as error:
+        if isinstance(error, WriteFailed):
+            raise
+        raise _failed(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def atomic_bytes(path: str | Path, content: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,37 @@ from numpy.typing import ArrayLike, NDArray
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import LabelClass
-from napari_medfm.engine.atomic import atomic_bytes, atomic_path
-from napari_medfm.exporters import nifti, ometiff, png, tiff
+from napari_medfm.core.results import Written
+from napari_medfm.engine.atomic import atomic_bytes, atomic_folder, atomic_path
+from napari_medfm.exporters import (
+    coco,
+    dicomseg,
+    geojson,
+    nifti,
+    nrrd,
+    ometiff,
+    omezarr,
+    png,
+    tiff,
+)
 from napari_medfm.exporters._format import ExportFormat, LabelMap
 from napari_medfm.exporters.maps import export_map
+from napari_medfm.exporters.warnings import sentences_about
 
 __all__ = ["ExportFormat", "export_labels", "export_map", "format_of", "formats"]
 
-_FORMATS = (nifti.FORMAT, ometiff.FORMAT, tiff.FORMAT, png.FORMAT)
+_FORMATS = (
+    nifti.FORMAT,
+    nrrd.FORMAT,
+    ometiff.FORMAT,
+    tiff.FORMAT,
+    png.FORMAT,
+    omezarr.FORMAT,
+    dicomseg.FORMAT,
+    coco.RLE,
+    coco.POLYGONS,
+    geojson.FORMAT,
+)
 
 
 def formats() -> tuple[ExportFormat, ...]:
@@ -51,7 +75,8 @@ def export_labels(
     image: Image,
     classes: Sequence[LabelClass],
     provenance: Mapping[str, Any],
-) -> list[Path]:
+    whole: Mapping[int, NDArray[np.bool_]] | None = None,
+) -> Written:
     """Write a label map, and beside it ``<path>.provenance.json``.
 
     Both are whole or, if anything fails, as they were.
@@ -66,11 +91,14 @@ def export_labels(
         Names and colours of the values.
     provenance
         As from `napari_medfm.engine.provenance.provenance_of`; JSON values.
+    whole
+        Value -> mask of classes that lie partly under others, for formats that keep
+        overlaps.
 
     Returns
     -------
-    list of Path
-        The two files written.
+    Written
+        The two files written, and what to mind about them.
 
     Raises
     ------
@@ -81,14 +109,25 @@ def export_labels(
     """
     path = Path(path)
     chosen = format_of(path)
-    checked = LabelMap(_checked(labels, image), image, tuple(classes))
+    checked = LabelMap(
+        _checked(labels, image), image, tuple(classes), provenance, dict(whole or {})
+    )
     beside = path.with_name(f"{path.name}.provenance.json")
-    with atomic_path(path) as temporary:
+    with _place(path, chosen) as temporary:
         chosen.write(temporary, checked)
         record = {**provenance, **_contents(path.name, temporary, checked, chosen)}
         text = json.dumps(record, indent=2, ensure_ascii=False, default=_plain)
         atomic_bytes(beside, text.encode() + b"\n")
-    return [path, beside]
+    return Written([path, beside], sentences_about(path, image, chosen, provenance))
+
+
+def _place(path: Path, chosen: ExportFormat) -> AbstractContextManager[Path]:
+    if not chosen.folder:
+        return atomic_path(path)
+    old = path / "zarr.json"
+    if path.exists() and not (old.is_file() and b'"image-label"' in old.read_bytes()):
+        raise BadInput(f"{path.name} exists and holds no labels: choose another name")
+    return atomic_folder(path)
 
 
 def _checked(labels: ArrayLike, image: Image) -> NDArray[np.unsignedinteger[Any]]:
@@ -116,8 +155,7 @@ def _contents(
     values, counts = np.unique(labels.values, return_counts=True)
     pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
     unnamed = sorted(set(pixels) - set(known))
-    with written.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = _digest(written)
     return {
         "file": name,
         "format": chosen.name,
@@ -130,6 +168,20 @@ def _contents(
         "unnamed_values": len(unnamed),
         "unnamed_pixels": sum(pixels[v] for v in unnamed),
     }
+
+
+def _digest(written: Path) -> str:
+    """Return the SHA-256 of a file; of a folder, over names and files in order."""
+    digest = hashlib.sha256()
+    single = written.is_file()
+    for path in [written] if single else sorted(written.rglob("*")):
+        if path.is_file():
+            if not single:
+                digest.update(path.relative_to(written).as_posix().encode() + b"\0")
+            with path.open("rb") as stream:
+                while piece := stream.read(2**20):
+                    digest.update(piece)
+    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:

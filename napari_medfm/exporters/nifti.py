@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadInput
-from napari_medfm.core.image import Image
 from napari_medfm.engine.orientation import swap_axis_order
 from napari_medfm.exporters._format import ExportFormat, LabelMap
 
@@ -50,7 +49,7 @@ def write_nifti(path: Path, labels: LabelMap) -> None:
     header = kind.header_class()
     header.set_data_dtype(labels.values.dtype)
     header.set_data_shape(labels.values.T.shape)
-    _place(header, image, labels.unit)
+    _place(header, labels)
     made = kind(labels.values.T, None, header)
     with path.open("wb") as raw:
         if not path.name.lower().endswith(".gz"):
@@ -60,9 +59,10 @@ def write_nifti(path: Path, labels: LabelMap) -> None:
             made.to_stream(stream)
 
 
-def _place(header: Any, image: Image, unit: str | None) -> None:
+def _place(header: Any, labels: LabelMap) -> None:
+    image, unit = labels.image, labels.unit
     source = image.metadata.get("nifti")
-    affine = _affine_3d(image)
+    affine = labels.affine_3d
     if source is not None and np.array_equal(source["affine"], affine):
         for name, value in source["geometry"].items():
             header[name] = value
@@ -77,24 +77,16 @@ def _place(header: Any, image: Image, unit: str | None) -> None:
     header.set_xyzt_units(_UNITS.get(unit or "mm", "mm"))
 
 
-def _affine_3d(image: Image) -> NDArray[np.float64]:
-    """Return (plane, row, col) -> (z, y, x), also of a picture."""
-    if image.ndim == 3:
-        return image.affine
-    known = image.metadata.get("affine_3d")
-    if known is not None:
-        matrix = np.asarray(known, np.float64)
-        if np.allclose(np.linalg.norm(matrix[:3, 1:3], axis=0), image.spacing):
-            return matrix
-    matrix = np.eye(4)
-    matrix[1:, 1:] = image.affine
-    return matrix
-
-
 def _is_rigid(matrix: NDArray[np.float64]) -> bool:
     """Whether the axes are orthogonal, so that a quaternion can say the same."""
     axes = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
     return bool(np.allclose(axes.T @ axes, np.eye(3), atol=1e-6))
 
 
-FORMAT = ExportFormat("nifti", "NIfTI", (".nii.gz", ".nii"), write_nifti)
+FORMAT = ExportFormat(
+    "nifti",
+    "NIfTI",
+    (".nii.gz", ".nii"),
+    write_nifti,
+    frozenset({"orientation", "spacing"}),
+)

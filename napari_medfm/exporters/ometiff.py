@@ -42,4 +42,10 @@ def write_ome_tiff(path: Path, labels: LabelMap) -> None:
     )
 
 
-FORMAT = ExportFormat("ome-tiff", "OME-TIFF", (".ome.tif", ".ome.tiff"), write_ome_tiff)
+FORMAT = ExportFormat(
+    "ome-tiff",
+    "OME-TIFF",
+    (".ome.tif", ".ome.tiff"),
+    write_ome_tiff,
+    frozenset({"spacing"}),
+)

@@ -34,4 +34,6 @@ def write_tiff(path: Path, labels: LabelMap) -> None:
     )
 
 
-FORMAT = ExportFormat("tiff", "TIFF (ImageJ)", (".tif", ".tiff"), write_tiff)
+FORMAT = ExportFormat(
+    "tiff", "TIFF (ImageJ)", (".tif", ".tiff"), write_tiff, frozenset({"spacing"})
+)
