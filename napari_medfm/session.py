@@ -38,7 +38,7 @@ from napari_medfm.verbs.classes import (
     rename_class,
 )
 from napari_medfm.verbs.embedding import embed
-from napari_medfm.verbs.exporting import export_head, export_masks, export_table
+from napari_medfm.verbs.exporting import before_export, export_head, export_masks
 from napari_medfm.verbs.fitting import fit, predict
 from napari_medfm.verbs.gesture import Gesture
 from napari_medfm.verbs.headfile import read_head
@@ -48,6 +48,7 @@ from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.pictures import add_image, place_image, remove_image
 from napari_medfm.verbs.prompting import propagate, segment, segment_all
 from napari_medfm.verbs.similarity import similarity
+from napari_medfm.verbs.tables import export_table
 from napari_medfm.verbs.taking import annotate_accepted, annotate_labels
 from napari_medfm.verbs.training import TrainedModel
 from napari_medfm.verbs.verb import Verb
@@ -232,6 +233,24 @@ class Session:
         For programs that go through many images in one session.
         """
         self._commit(self.workspace.forget_past, "forget_past")
+
+    def before_export(self, image: str, path: str | Path) -> list[str]:
+        """Return what to mind before an image's labels are written, in plain sentences.
+
+        Non-commercial models, names and numbers of patients, what the format cannot
+        hold. Nothing is written.
+
+        Parameters
+        ----------
+        path
+            Where `export_masks` would write.
+
+        Raises
+        ------
+        BadInput
+            If the image is unknown, or the format is.
+        """
+        return before_export(self.workspace, image, path)
 
     # The project
 

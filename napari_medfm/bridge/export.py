@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medfm.bridge.asking import Ask
+from napari_medfm.core.results import Written
 from napari_medfm.exporters import formats
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ class Exporting:
         found = [(one.title, one.suffixes[0]) for one in formats()]
         volume = source is not None and source.ndim == 3
         best = ".nii.gz" if volume else ".tif"
-        usable = [x for x in found if not (volume and x[1] == ".png")]
+        dicom = source is not None and "dicom" in source.metadata
+        unusable = {".png" if volume else "", "" if dicom else ".dcm"}
+        usable = [x for x in found if x[1] not in unusable]
         return sorted(usable, key=lambda one: not one[1].startswith(best))
 
     def masks(self, path: Path) -> None:
@@ -43,8 +46,13 @@ class Exporting:
             desk.say("Open an image first")
             return
 
-        def done(written: list[Path]) -> None:
-            desk.say(f"Written: {written[0]} and, beside it, how it was made")
+        def done(written: Written) -> None:
+            said = f"Written: {written[0]} and, beside it, how it was made"
+            desk.say(
+                " ".join(
+                    [f"{said}.", *written.warnings] if written.warnings else [said]
+                )
+            )
 
         accepted = desk.session.labelling.accepted
         if desk.live.pending and not any(item.image == image for item in accepted):

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from napari_medfm.session import Session
     from napari_medfm.verbs.trained import TrainedModel
 
-_FORMATS = ("nii.gz", "tif", "png")
+_FORMATS = (
+    *("nii.gz", "nii", "nrrd", "seg.nrrd", "tif", "ome.tif", "png", "ome.zarr"),
+    *("dcm", "coco.json", "polygons.json", "geojson"),
+)
 
 
 class Outcome(NamedTuple):
@@ -121,7 +124,8 @@ def _write(session: Session, path: Path, target: Path, facts: dict[str, Any]) ->
     name = session.add_image(path, **facts)
     try:
         made = session.predict(name)
-        session.export_masks(name, target, made)
+        for sentence in session.export_masks(name, target, made).warnings:
+            warn(f"{path}: {sentence}")
     finally:
         session.remove_image(name)
         session.forget_past()

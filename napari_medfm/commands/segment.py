@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medfm.commands import options
-from napari_medfm.commands.say import Stopwatch, UsageError, say
+from napari_medfm.commands.say import Stopwatch, UsageError, say, warn
 from napari_medfm.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def register(commands: options.Commands) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="mask file; its suffix chooses the format (.tif, .png, .nii.gz)",
+        help="mask file; its suffix chooses the format, such as .nii.gz or .tif",
     )
     parser.add_argument(
         "--script", type=Path, metavar="FILE", help="write the same job as Python"
@@ -98,8 +98,11 @@ def run(args: Namespace) -> int:
         f"{watch.seconds:.1f} s with {session.segmenter}"
     )
     session.accept(name, mask, args.class_name)
-    for path in session.export_masks(name, args.out):
+    written = session.export_masks(name, args.out)
+    for path in written:
         say(f"wrote {path}")
+    for sentence in written.warnings:
+        warn(sentence)
     if args.script is not None:
         from napari_medfm.engine.atomic import atomic_bytes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -109,7 +110,9 @@ def identity_of(place: Path | None) -> dict[str, str]:
     if place is None or not place.exists() or not importlib.util.find_spec("pydicom"):
         return {}
     try:
-        found = next(headers_below(place, tuple(IDENTIFYING)), None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = next(headers_below(place, tuple(IDENTIFYING)), None)
     except (BadFile, BadInput, OSError, ValueError, LookupError, RuntimeError):
         return {}
     if found is None:

@@ -58,7 +58,7 @@ def provenance_of(
     """
     moment = (created or datetime.now(UTC)).astimezone(UTC)
     content = dict(content or {})
-    models = _models({"content": content, "head": head})
+    models = models_in({"content": content, "head": head})
     names = {c.value: c.name for c in classes}
     return {
         "schema": SCHEMA,
@@ -109,7 +109,8 @@ def _image_facts(image: Image) -> dict[str, Any]:
     }
 
 
-def _models(facts: Any) -> list[dict[str, Any]]:
+def models_in(facts: Any) -> list[dict[str, Any]]:
+    """Return each model named in nested facts once: name, weights, licence."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for _, value in _entries(facts):
         if isinstance(value, Mapping) and value.keys() >= _MODEL:

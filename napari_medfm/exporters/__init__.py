@@ -32,7 +32,14 @@ from napari_medfm.exporters._format import ExportFormat, LabelMap
 from napari_medfm.exporters.maps import export_map
 from napari_medfm.exporters.warnings import sentences_about
 
-__all__ = ["ExportFormat", "export_labels", "export_map", "format_of", "formats"]
+__all__ = [
+    "ExportFormat",
+    "export_labels",
+    "export_map",
+    "format_of",
+    "formats",
+    "sentences_about",
+]
 
 _FORMATS = (
     nifti.FORMAT,

@@ -7,6 +7,7 @@ study from them. Classes that lie over one another are kept whole.
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,20 +37,24 @@ def write_dicom_seg(path: Path, labels: LabelMap) -> None:
             'To write DICOM-SEG: pip install "napari-medfm[dicom-seg]", which brings '
             "highdicom"
         )
-    sources, order = _sources(labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sources, order = _sources(labels)
     present = labels.present()
     if not present:
         raise BadInput("DICOM-SEG holds no empty label map: label something first")
     stack = np.stack([labels.planes(c.value)[order] for c in present], -1)
     try:
-        made = _segmentation(labels, sources, stack.astype(np.uint8), present)
+        with warnings.catch_warnings():  # about tags of the source
+            warnings.simplefilter("ignore")
+            made = _segmentation(labels, sources, stack.astype(np.uint8), present)
+            made.save_as(path)
     except (AttributeError, ValueError, TypeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BadInput(
             f"The DICOM images of {labels.image.name!r} cannot be referred to: "
             f"{reason}. Export as .seg.nrrd or .nii.gz"
         ) from error
-    made.save_as(path)
 
 
 def _sources(labels: LabelMap) -> tuple[list[Any], list[int]]:
@@ -72,6 +77,9 @@ def _sources(labels: LabelMap) -> tuple[list[Any], list[int]]:
             f"The DICOM files of {image.name!r} are no longer in {image.source.name}: "
             "put them back, or export as .seg.nrrd"
         )
+    for uid in uids:
+        if "SliceThickness" not in found[uid]:  # which highdicom copies
+            found[uid].SliceThickness = float(image.spacing[0])
     if len(uids) > 1:
         return [found[uid] for uid in uids], list(range(len(uids)))
     return [found[uids[0]]], [int(i) for i in np.argsort(frames)]

@@ -93,11 +93,11 @@ def losses(image: Image, chosen: ExportFormat) -> list[str]:
     said = []
     if turned or moved or image.metadata.get("affine_3d") is not None:
         said.append(
-            f"{chosen.title} does not hold where the image lies in the patient: use "
-            ".nii.gz or .nrrd to keep that."
+            f"The format {chosen.title} does not hold where the image lies in the "
+            "patient: use .nii.gz or .nrrd to keep that."
         )
     if "spacing" not in keeps and image.metadata.get("unit"):
-        said.append(f"{chosen.title} does not hold the pixel size.")
+        said.append(f"The format {chosen.title} does not hold the pixel size.")
     return said
 
 

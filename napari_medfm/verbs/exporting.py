@@ -1,10 +1,8 @@
-"""Write masks, heads and tables."""
+"""Write masks and heads, and say what to mind before."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,22 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.core.arguments import list_of, path_of
+from napari_medfm.core.arguments import path_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.labels import Annotation, LabelClass
-from napari_medfm.core.results import Mask, Prediction
+from napari_medfm.core.results import Mask, Prediction, Written
 from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Labelling
-from napari_medfm.engine.atomic import atomic_bytes
-from napari_medfm.engine.measure import Measurement, measure
-from napari_medfm.engine.provenance import provenance_of
-from napari_medfm.exporters import export_labels, format_of
+from napari_medfm.engine.provenance import licence_notes, models_in, provenance_of
+from napari_medfm.exporters import export_labels, format_of, sentences_about
 from napari_medfm.verbs.accepting import accepted_region, check_of
 from napari_medfm.verbs.fitting import predict
 from napari_medfm.verbs.headfile import save_head
 from napari_medfm.verbs.labelling import contributions, label_map
+from napari_medfm.verbs.overlaps import overlaps_of
 from napari_medfm.verbs.workspace import Workspace
 
 
@@ -37,7 +34,7 @@ def export_masks(
     path: str | Path,
     what: Prediction | Mask | Runs | Values | NDArray[Any] | None = None,
     class_name: str | None = None,
-) -> Work[list[Path]]:
+) -> Work[Written]:
     """Write an image's label map, with its provenance beside it.
 
     Parameters
@@ -53,8 +50,8 @@ def export_masks(
 
     Returns
     -------
-    list of Path
-        The files written.
+    Written
+        The files written, a list; its ``warnings`` say what to mind about them.
 
     Raises
     ------
@@ -66,7 +63,7 @@ def export_masks(
     """
     source, state = ws.image(image), ws.labelling
     target = path_of(path, "path")
-    format_of(target)
+    overlaps = what is None and "overlap" in format_of(target).keeps
     if what is None:
         content = _content(ws, source)
     else:
@@ -74,7 +71,7 @@ def export_masks(
         content = partial(_at_once, given)
     classes = _classes(state, what)
 
-    def steps() -> Steps[list[Path]]:
+    def steps() -> Steps[Written]:
         yield Progress(0, 1, "collecting")
         labels, facts = yield from content()
         yield Progress(0, 1, f"writing {target.name}")
@@ -86,9 +83,38 @@ def export_masks(
             head=head,
             content=facts,
         )
-        return export_labels(target, labels, source, classes, record)
+        whole = overlaps_of(state, source) if overlaps else None
+        return export_labels(target, labels, source, classes, record, whole)
 
-    return Work(f"Exporting {image}", steps, lambda paths: paths)
+    return Work(f"Exporting {image}", steps, lambda written: written)
+
+
+def before_export(ws: Workspace, image: str, path: str | Path) -> list[str]:
+    """Return, in plain sentences, what to mind before an image's labels are written.
+
+    Non-commercial models they were made with, names and numbers of patients that the
+    file would carry, and what the format cannot hold. Nothing is written.
+
+    Parameters
+    ----------
+    path
+        Where they would be written.
+
+    Raises
+    ------
+    BadInput
+        If the image is unknown, or the format is.
+    """
+    source, state = ws.image(image), ws.labelling
+    target = path_of(path, "path")
+    notes = licence_notes(
+        models_in([a.provenance for a in state.accepted if a.image == image])
+    )
+    if not _has_labels(state, image):
+        used = [m.provenance for (name, _), m in state.masks.items() if name == image]
+        used += [] if state.head is None else [state.head.card]
+        notes = licence_notes(models_in(used))
+    return sentences_about(target, source, format_of(target), {"licence_notes": notes})
 
 
 Content = tuple[NDArray[np.unsignedinteger[Any]], dict[str, Any]]
@@ -121,7 +147,13 @@ def _at_once(content: Content) -> Steps[Content]:
 def _accepted(state: Labelling, image: Image) -> Steps[Content]:
     yield Progress(0, 1, "collecting")
     regions = [
-        {"plane": a.plane, "origin": a.origin, "pixels": pixels, **a.provenance}
+        {
+            "plane": a.plane,
+            "origin": a.origin,
+            "pixels": pixels,
+            "values": [int(v) for v in np.unique(a.labels) if v],
+            **a.provenance,
+        }
         for a, pixels in contributions(state, image)
     ]
     return label_map(state, image), {"what": "accepted labels", "regions": regions}
@@ -205,79 +237,5 @@ def export_head(ws: Workspace, path: str | Path) -> Work[Path]:
     return Work("Exporting the head", steps, lambda written: written)
 
 
-def export_table(
-    ws: Workspace, path: str | Path, images: Sequence[str] | None = None
-) -> Work[Path]:
-    """Write one row per accepted object: class, size, position, intensity.
-
-    Sizes are in the units of the spacing, squared or cubed (mm gives mm2, mm3).
-
-    Parameters
-    ----------
-    path
-        A .csv file.
-    images
-        Names; every image with accepted labels if None.
-
-    Raises
-    ------
-    BadInput
-        If nothing was accepted, or the suffix is another.
-    WriteFailed
-        If the folder cannot be written.
-    """
-    target, state = path_of(path, "path"), ws.labelling
-    if target.suffix.lower() != ".csv":
-        raise BadInput(
-            f"Tables are written as .csv, not {target.suffix or 'nothing'!r}"
-        )
-    having = [name for name in ws.images if _has_labels(state, name)]
-    names = having if images is None else list_of(images, "images")
-    if not names:
-        raise BadInput("Nothing to measure: accept a mask or prediction first")
-    sources = [ws.image(name) for name in names]
-    classes = [c for c in state.classes if c.value]
-
-    def steps() -> Steps[Path]:
-        rows: list[dict[str, Any]] = []
-        for done, source in enumerate(sources):
-            yield Progress(done, len(sources), f"measuring {source.name}")
-            labels = label_map(state, source)
-            for label_class in classes:
-                found = measure(labels, source, label_class.value)
-                rows += [_row(source, label_class, item) for item in found]
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, _COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-        atomic_bytes(target, text.getvalue().encode())
-        return target
-
-    return Work("Exporting the table", steps, lambda written: written)
-
-
-_COLUMNS = (
-    *("image", "class", "value", "object", "pixels", "size"),
-    *("plane", "row", "col", "intensity_mean", "intensity_std"),
-)
-
-
 def _has_labels(state: Labelling, name: str) -> bool:
     return any(item.image == name for item in state.accepted)
-
-
-def _row(image: Image, label_class: LabelClass, item: Measurement) -> dict[str, Any]:
-    plane = item.centre[0] if image.ndim == 3 else ""
-    return {
-        "image": image.name,
-        "class": label_class.name,
-        "value": item.value,
-        "object": item.number,
-        "pixels": item.pixels,
-        "size": item.size,
-        "plane": plane,
-        "row": item.centre[-2],
-        "col": item.centre[-1],
-        "intensity_mean": item.intensity_mean,
-        "intensity_std": item.intensity_std,
-    }

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from napari_medfm.core.arguments import path_of, text_of
 from napari_medfm.core.calls import Given
+from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import affine_of
 from napari_medfm.engine.intake import image_of
 from napari_medfm.verbs.gesture import Deed
@@ -77,6 +78,8 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
         facts = _told(loaded, axes, spacing, affine, channel_axis)
         image, name = facts.pop("data"), name or _stem(source)
         facts["levels"] = levels or facts["levels"]
+    elif series is not None:
+        raise BadInput("series= chooses a series of a DICOM folder: give its path")
     else:
         facts = {"axes": axes, "channel_axis": channel_axis, "levels": levels}
         facts |= {"spacing": spacing, "affine": affine, "metadata": metadata}

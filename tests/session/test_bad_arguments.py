@@ -77,6 +77,7 @@ TABLE = {
             "levels": [5, "levels", [5], [np.ones(3)], [np.ones((0, 3))]],
             "source": NO_PATH,
             "metadata": [5, "m", [1]],
+            "series": ["1.2.3", "", 3, NAN, ["x"]],
         },
     ),
     "remove_image": ({"name": "x"}, {"name": NO_NAME}),
@@ -243,7 +244,11 @@ TABLE = {
     "export_head": ({"path": "a.safetensors"}, {"path": [*NO_PATH, "a.bin"]}),
     "export_table": (
         {"path": "a.csv"},
-        {"path": [*NO_PATH, "a.xls"], "images": [5, "x", ["y"], [], [3]]},
+        {
+            "path": [*NO_PATH, "a.xls"],
+            "images": [5, "x", ["y"], [], [3]],
+            "ask_head": [1, "yes", None],
+        },
     ),
     "use_encoder": ({}, {"encoder": ["dino", "", 3, None, NAN, [], object()]}),
     "use_segmenter": ({}, {"segmenter": ["sam!", "", 3, None, NAN, [], object()]}),

@@ -1,0 +1,42 @@
+"""Classes that lie partly under others."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.image import Image
+from napari_medfm.core.state import Labelling
+from napari_medfm.verbs.labelling import label_map
+
+
+def overlaps_of(labelling: Labelling, image: Image) -> dict[int, NDArray[np.bool_]]:
+    """Return the whole mask of each class that others were accepted over.
+
+    A mask accepted over another hides it in the label map, and both are there; whatever
+    replaces (an edit, a prediction, a given label map) leaves nothing underneath.
+
+    Returns
+    -------
+    dict
+        Class value -> mask of the image's shape, of classes that are not as the label
+        map shows them.
+    """
+    items = [item for item in labelling.accepted if item.image == image.name]
+    shape = (image.n_planes, *image.plane_shape)
+    found: dict[int, NDArray[np.bool_]] = {}
+    for item in items:
+        place = slice(None) if item.plane is None else slice(item.plane, item.plane + 1)
+        values = item.labels.reshape(-1, *image.plane_shape)
+        if not item.over:
+            for mask in found.values():
+                mask[place] = False
+        for value in (int(v) for v in np.unique(values) if v):
+            mask = found.setdefault(value, np.zeros(shape, bool))
+            mask[place] |= values == value
+    shown = label_map(labelling, image).reshape(shape)
+    return {
+        value: mask.reshape(image.shape)
+        for value, mask in found.items()
+        if not np.array_equal(mask, shown == value)
+    }
