@@ -21,5 +21,9 @@ class MissingWeights(MedfmError, FileNotFoundError):
     """A model's weights are not on this machine; the message says how to get them."""
 
 
+class MissingPackage(MedfmError, ImportError):
+    """A package that only some models need is not installed."""
+
+
 class Cancelled(MedfmError):
     """The user cancelled the job; nothing was committed."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from napari_medfm.core.geometry import Box
 
 Domain = Literal["general", "pathology", "radiology", "ophthalmology"]
+Task = Literal["features", "text", "slide", "masks"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class Source:
         Digest of the file, where known; checked if given.
     size
         Bytes of the download, for the user to see before agreeing.
+    also
+        Further small files of a hub repository that the model needs, such as the
+        tokenizer's; kept beside the weights under their own names.
     """
 
     kind: Literal["wheel", "hub", "url"]
@@ -34,6 +39,7 @@ class Source:
     member: str = ""
     sha256: str = ""
     size: int = 0
+    also: tuple[str, ...] = ()
 
     @property
     def host(self) -> str:
@@ -47,12 +53,40 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """Facts about a model, readable without importing it."""
+    """Facts about a model, readable without importing it.
+
+    Parameters
+    ----------
+    task
+        "features": tokens; "text": tokens and a text tower; "slide": one vector for a
+        bag of tokens; "masks": answers prompts.
+    dimension
+        2 for planes, 3 for volumes.
+    parameters
+        Millions; 0 where not known.
+    input_size
+        Pixels along a side it was made for; 0 where not known.
+    commercial
+        Whether the licence of the weights allows it.
+    page
+        Where it is described and, if ``gated``, where access is asked for.
+    needs
+        Packages beyond the program's own requirements.
+    absent
+        Why it cannot be loaded here, and what its users do; "" if it can.
+    verified
+        Whether these facts were checked against the model's own code or card.
+    notes
+        Doubts, and what was tested with what.
+    """
 
     name: str
     title: str
     domain: Domain
+    task: Task = "features"
+    dimension: Literal[2, 3] = 2
     architecture: str
+    parameters: int = 0
     input_size: int
     licence: str
     commercial: bool
@@ -60,8 +94,15 @@ class ModelSpec:
     page: str = ""
     intended_use: str
     sources: tuple[Source, ...] = ()
+    needs: tuple[str, ...] = ()
+    absent: str = ""
     verified: bool = False
     notes: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the largest download; 0 where not known."""
+        return max((source.size for source in self.sources), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +121,16 @@ class EncoderSpec(ModelSpec):
         Blocks whose tokens are kept, early to late; the last is the output.
     mean, std
         Normalisation of RGB in [0, 1].
+    mpp
+        Microns a pixel it was trained at, for pathology.
+    intensity
+        For volumes: values that become 0 and 1, such as Hounsfield units.
+    spacing
+        For volumes: millimetres a voxel it was trained at, slowest axis first.
+    joint
+        Numbers in the space shared with text; 0 without a text tower.
+    templates
+        Sentences that a name is put into, "{}"; their text vectors are averaged.
     """
 
     patch: int
@@ -89,6 +140,10 @@ class EncoderSpec(ModelSpec):
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     mpp: float | None = None
+    intensity: tuple[float, float] | None = None
+    spacing: tuple[float, float, float] | None = None
+    joint: int = 0
+    templates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +180,62 @@ class Encoder(Protocol):
         ----------
         batch
             float32 (n, height, width, 3); height and width multiples of the patch.
+        """
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """A loaded encoder with a text tower: pictures and words in one space."""
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """Facts about it."""
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 of the weights in use."""
+
+    @property
+    def sharpness(self) -> float:
+        """What cosines are multiplied by before a softmax, as learned in training."""
+
+    def encode(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Tokens, as an `Encoder` gives them."""
+
+    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors (n, joint) of texts."""
+
+    def encode_joint(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Pictures in the space of texts.
+
+        Returns
+        -------
+        places, whole
+            (n, rows, cols, joint), one vector a token, and (n, joint), one a picture;
+            not scaled to unit length.
+        """
+
+
+class VolumeEncoder(Protocol):
+    """A loaded encoder of volumes. One call at a time."""
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """Facts about it; ``dimension`` is 3."""
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 of the weights in use."""
+
+    def encode(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Tokens (n, depth, rows, cols, layers, dim) of volumes in [0, 1].
+
+        Parameters
+        ----------
+        batch
+            float32 (n, depth, height, width), sides multiples of the patch.
         """
 
 

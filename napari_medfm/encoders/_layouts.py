@@ -14,7 +14,7 @@ _UNUSED = re.compile(
 )
 _TRANSFORMERS = (
     (r"^embeddings\.cls_token$", "cls_token"),
-    (r"^embeddings\.register_tokens$", "reg_token"),
+    (r"^embeddings\.register_tokens$", "register_tokens"),
     (r"^embeddings\.position_embeddings$", "pos_embed"),
     (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
     (r"^encoder\.layer\.(\d+)\.", r"blocks.\1."),
@@ -22,10 +22,11 @@ _TRANSFORMERS = (
     (r"\.layernorm_before\.", ".norm1."),
     (r"\.layernorm_after\.", ".norm2."),
     (r"\.intermediate\.dense\.", ".mlp.fc1."),
+    (r"\.mlp\.(?:weights_in|w12)\.", ".mlp.fc1."),
+    (r"\.mlp\.(?:weights_out|w3)\.", ".mlp.fc2."),
     (r"^(blocks\.\d+)\.output\.dense\.", r"\1.mlp.fc2."),
     (r"\.layer_scale([12])\.lambda1$", r".ls\1.gamma"),
     (r"^layernorm\.", "norm."),
-    (r"^register_tokens$", "reg_token"),
 )
 _QKV = re.compile(
     r"^(blocks\.\d+)\.attention\.attention\.(query|key|value)\.(weight|bias)$"
@@ -56,7 +57,29 @@ def timm_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, parts in apart.items():
         if len(parts) == 3:
             named[name] = torch.cat([parts[part] for part in ("query", "key", "value")])
-    return named
+    return _registers_apart(named)
+
+
+def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Take the tensors whose names begin so, without that beginning."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _registers_apart(named: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Add the class token's position to it, as timm's networks with registers do."""
+    if "register_tokens" not in named:
+        return named
+    table = named["pos_embed"]
+    return {
+        **{k: v for k, v in named.items() if k != "register_tokens"},
+        "reg_token": named["register_tokens"],
+        "cls_token": named["cls_token"] + table[:, :1],
+        "pos_embed": table[:, 1:],
+    }
 
 
 def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

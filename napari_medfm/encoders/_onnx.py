@@ -52,6 +52,12 @@ def onnx_tensors(path: Path, prefix: str) -> dict[str, Tensor]:
     return {name: torch.tensor(array) for name, array in _joined(found).items()}
 
 
+def check_self_contained(path: Path) -> None:
+    """Raise `BadFile` unless this is one whole ONNX file that points to no other."""
+    for item in _graph(path).initializer:
+        _refuse_external(path, item)
+
+
 def _graph(path: Path) -> Any:
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -68,14 +74,20 @@ def _graph(path: Path) -> Any:
 
 
 def _array(path: Path, item: Any) -> Any:
-    from onnx import TensorProto, numpy_helper
+    from onnx import numpy_helper
 
-    if item.data_location == TensorProto.EXTERNAL:
-        raise BadFile(f"{path} keeps its weights in other files: use a single file")
+    _refuse_external(path, item)
     try:
         return numpy_helper.to_array(item)
     except (ValueError, TypeError, KeyError) as error:
         raise BadFile(f"{path} is damaged at {item.name!r}: get it again") from error
+
+
+def _refuse_external(path: Path, item: Any) -> None:
+    from onnx import TensorProto
+
+    if item.data_location == TensorProto.EXTERNAL:
+        raise BadFile(f"{path} keeps its weights in other files: use a single file")
 
 
 def _keep_positions(found: dict[str, Any], kind: str, array: Any) -> None:

@@ -13,6 +13,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,6 +152,10 @@ def fetch(
     for source in spec.sources:
         try:
             path = yield from _download(spec, source, folder / "incoming")
+            for member in source.also:
+                beside = replace(source, member=member, sha256="", size=0, also=())
+                small = yield from _download(spec, beside, folder / "incoming")
+                small.replace(folder / small.name)
             return (yield from _kept(spec, path, folder, source, convert))
         except (MissingWeights, BadFile) as error:
             errors.append(error)

@@ -1,13 +1,12 @@
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 import pytest
 
 from napari_medfm import encoders
 from napari_medfm.core.errors import BadFile, BadInput
-from napari_medfm.encoders import dinov2_base, dinov2_small, uni
-from napari_medfm.encoders._timm import TimmViT
+from napari_medfm.encoders._network import Weights
+from napari_medfm.encoders._timm import Timm
 
 SMALL = {"depth": 3, "embed_dim": 48, "num_heads": 3}
 PICTURES = np.random.default_rng(0).random((2, 42, 70, 3), dtype=np.float32)
@@ -20,8 +19,10 @@ def tiny():
     import torch
 
     options = {"img_size": 70, **SMALL}
-    family = TimmViT("vit_small_patch14_dinov2", MappingProxyType(options))
-    spec = replace(dinov2_small.SPEC, dim=48, blocks=(0, 2), input_size=70)
+    family = Timm("vit_small_patch14_dinov2", options)
+    spec = replace(
+        encoders.spec_of("dinov2-small"), dim=48, blocks=(0, 2), input_size=70
+    )
     torch.manual_seed(0)
     network = timm.create_model(
         family.architecture, num_classes=0, dynamic_img_size=True, **options
@@ -40,7 +41,7 @@ def saved(network, path):
 
 def loaded(tiny, path):
     spec, family, _ = tiny
-    return family.load(spec, family.tensors(path), "hash", "cpu")
+    return family.load(spec, Weights(family.tensors(path), "hash", path.parent), "cpu")
 
 
 def reference(spec, network, pictures):
@@ -189,23 +190,18 @@ def test_a_device_that_is_not_there_is_named(tiny, tmp_path, device):
     spec, family, network = tiny
     tensors = family.tensors(saved(network, tmp_path / "w.safetensors"))
     with pytest.raises(BadInput, match=f"no device '{device}'.*use .*cpu"):
-        family.load(spec, tensors, "hash", device)
+        family.load(spec, Weights(tensors, "hash", tmp_path), device)
 
 
-@pytest.mark.parametrize("module", [dinov2_base, uni])
-def test_an_encoder_loads_from_a_file_of_ones_own(module, tmp_path, monkeypatch):
-    import timm
+@pytest.mark.parametrize("name", ["dinov2-base", "uni"])
+def test_an_encoder_loads_from_a_file_of_ones_own(name, tmp_path, monkeypatch):
     import torch
 
-    spec = module.SPEC
-    thin = {"depth": 2, "embed_dim": 32, "num_heads": 2}
-    options = MappingProxyType({**module.MODEL.options, **thin})
-    family = replace(module.MODEL, options=options)
-    entry = (replace(spec, dim=32, blocks=(0, 1)), family)
-    monkeypatch.setattr(encoders, "_entry", lambda name: entry)
-    network = timm.create_model(
-        family.architecture, num_classes=0, dynamic_img_size=True, **options
-    )
+    entry = encoders._catalogue()[name]
+    spec, family = entry.network.reduced(entry.spec)
+    monkeypatch.setattr(encoders, "_entry", lambda *_: entry._replace(**small))
+    small = {"spec": spec, "network": family}
+    network = family.build()
     file = tmp_path / "pytorch_model.bin"
     torch.save(network.state_dict(), file)
     named = encoders.load(spec.name, weights=file, device="cpu")
@@ -217,5 +213,5 @@ def test_an_encoder_loads_from_a_file_of_ones_own(module, tmp_path, monkeypatch)
     picture = PICTURES[:1, :, :42]
     picture = np.resize(picture, (1, size, size, 3)).astype(np.float32)
     tokens = named.encode(picture)
-    assert tokens.shape == (1, 3, 3, 2, 32)
+    assert tokens.shape == (1, 3, 3, 2, 96)
     assert (tokens == cached.encode(picture)).all()
