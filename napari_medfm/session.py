@@ -22,6 +22,7 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.results import Mask, Prediction
+from napari_medfm.core.runs import Values
 from napari_medfm.core.specs import Encoder, ModelSpec, Segmenter
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.weights import cache_folder
@@ -204,6 +205,51 @@ class Session:
         """Return the mask in hand on a plane: the last answer to `segment`."""
         index = self.workspace.image(image).plane_index(plane)
         return self.labelling.masks.get((image, index))
+
+    def import_labels(
+        self,
+        image: str,
+        path: str | Path,
+        class_name: str | None = None,
+        anywhere: bool = False,
+    ) -> list[str]:
+        """Take labels made elsewhere into an image's label map, in place of it.
+
+        Label maps (NIfTI, NRRD, TIFF, PNG, OME-Zarr), DICOM-SEG, RTSTRUCT, COCO and
+        GeoJSON. Classes are matched by the names in the file (or the provenance beside
+        it), by value where it has none; what the session does not know yet is added.
+        Each step is written down as `add_class` and `accept`, and undone so.
+
+        Parameters
+        ----------
+        class_name
+            Take all of it as this one class, such as objects numbered 1, 2, 3 ...
+        anywhere
+            Take a label map pixel by pixel, also if its file says it lies elsewhere.
+
+        Returns
+        -------
+        list of str
+            The classes that there are labels of now.
+
+        Raises
+        ------
+        BadInput
+            If shape, place or values do not fit the image.
+        BadFile
+            If the file is damaged; nothing in it is ever run.
+        """
+        from napari_medfm.verbs.importing import labels_from
+
+        found = labels_from(self.workspace, image, path, class_name, anywhere)
+        for name, colour in found.new:
+            self.add_class(name, colour)
+        facts: dict[str, Any] = {"origin": "imported", "provenance": found.provenance}
+        self.accept(image, Values.of(found.values), **facts)
+        for name, mask in found.whole:
+            self.accept(image, mask, name, **facts)
+        present = set(np.unique(found.values).tolist())
+        return [c.name for c in self.classes if c.value and c.value in present]
 
     def labels(self, image: str) -> NDArray[np.unsignedinteger[Any]]:
         """Return the label map of all that was accepted, of the image's shape."""

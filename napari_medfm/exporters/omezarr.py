@@ -29,7 +29,8 @@ _UNITS = {
 def write_ome_zarr(path: Path, labels: LabelMap) -> None:
     """Write levels of half the size each, by picking pixels, and their places.
 
-    Scale and origin are kept; a rotation has no place in OME-Zarr 0.5.
+    Scale and origin are kept; a rotation has no place in OME-Zarr 0.5, so that the
+    whole affine goes into an attribute that only this program reads.
     """
     import zarr
 
@@ -69,6 +70,8 @@ def write_ome_zarr(path: Path, labels: LabelMap) -> None:
         "image-label": _classes(labels),
     }
     group.attrs["ome"] = described
+    if not np.allclose(labels.image.affine[:-1, :-1], np.diag(labels.image.spacing)):
+        group.attrs["napari-medfm"] = {"affine": labels.image.affine.tolist()}
 
 
 def _axis(name: str, unit: str | None) -> dict[str, str]:

@@ -185,6 +185,22 @@ def _series_of(folder: Path) -> dict[str, list[tuple[Path, Any]]]:
     return found
 
 
+def header_of(path: Path) -> Any:
+    """Return all tags of a file but its pixels.
+
+    Raises
+    ------
+    BadFile, BadInput
+        As `read_dicom`.
+    """
+    import pydicom
+
+    _check_installed(path)
+    with reading(path, *_errors()):
+        check_deflated(path)
+        return pydicom.dcmread(path, stop_before_pixels=True)
+
+
 def _dataset(path: Path) -> Any:
     import pydicom
 

@@ -60,6 +60,8 @@ def read_ome_zarr(path: Path) -> Loaded:
     if np.any(shift):
         affine = np.diag([*scale, 1.0])
         affine[:-1, -1] = shift
+    with reading(path):
+        affine = _written_affine(path, scale, affine)
     metadata = {
         "format": "ome-zarr",
         "unit": _unit(spatial),
@@ -178,6 +180,24 @@ def _placed(
         at is None and axis["name"] != "c" for axis, at in zip(axes, fixed, strict=True)
     ]
     return scale[kept], shift[kept]
+
+
+def _written_affine(
+    path: Path, scale: NDArray[np.float64], affine: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Return the affine that this program wrote beside the scale, if it fits that."""
+    if not (path / "zarr.json").exists():
+        return affine
+    attributes = read_json(path / "zarr.json").get("attributes", {})
+    whole = np.asarray(attributes.get("napari-medfm", {}).get("affine", []), float)
+    if whole.shape != (len(scale) + 1,) * 2 or not np.isfinite(whole).all():
+        return affine
+    fits = np.allclose(np.linalg.norm(whole[:-1, :-1], axis=0), scale)
+    return (
+        whole
+        if fits and np.array_equal(whole[-1], np.eye(len(scale) + 1)[-1])
+        else affine
+    )
 
 
 def _unit(spatial: Sequence[Mapping[str, Any]]) -> str | None:

@@ -18,7 +18,7 @@ from napari_medfm.verbs.gesture import Deed
 from napari_medfm.verbs.labelling import class_of, label_map, with_accepted
 from napari_medfm.verbs.workspace import Workspace
 
-Origin = Literal["mask", "prediction", "similarity", "edited", "imported"]
+Origin = Literal["mask", "prediction", "similarity", "edited", "imported", "imported"]
 
 
 def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
