@@ -44,8 +44,10 @@ from napari_medfm.verbs.fitting import fit, predict
 from napari_medfm.verbs.gesture import Gesture
 from napari_medfm.verbs.headfile import read_head
 from napari_medfm.verbs.heads import use_head
+from napari_medfm.verbs.imagelevel import annotate_image
 from napari_medfm.verbs.labelling import label_map
 from napari_medfm.verbs.models import Model
+from napari_medfm.verbs.objects import annotate_object, use_objects
 from napari_medfm.verbs.pictures import add_image, place_image, remove_image
 from napari_medfm.verbs.prompting import propagate, segment, segment_all
 from napari_medfm.verbs.similarity import similarity
@@ -101,6 +103,9 @@ class Session:
     merge_classes = Gesture(merge_classes)
     delete_class = Gesture(delete_class)
     annotate = Gesture(annotate)
+    annotate_image = Gesture(annotate_image)
+    use_objects = Gesture(use_objects)
+    annotate_object = Gesture(annotate_object)
     annotate_labels = Gesture(annotate_labels)
     annotate_accepted = Gesture(annotate_accepted)
     remove = Gesture(remove)

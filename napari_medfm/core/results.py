@@ -126,3 +126,49 @@ class Written(list[Path]):
     def __init__(self, files: Iterable[Path], warnings: Iterable[str] = ()) -> None:
         super().__init__(files)
         self.warnings = tuple(warnings)
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePrediction(Prediction):
+    """A head's answer about a whole image, or about planes one by one.
+
+    ``labels`` and ``uncertainty`` have no axes, or one of the ``planes``;
+    ``probabilities`` have the classes before it.
+    """
+
+
+@dataclass(frozen=True)
+class ObjectFacts:
+    """What a head says of one object.
+
+    Parameters
+    ----------
+    number
+        In the objects of the image.
+    probabilities
+        In the order of the prediction's ``classes``.
+    uncertainty
+        0 sure ... 1 unsure.
+    centre
+        Mean position as array indices.
+    """
+
+    number: int
+    class_name: str
+    value: int
+    probabilities: tuple[float, ...]
+    uncertainty: float
+    pixels: int
+    centre: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectPrediction(Prediction):
+    """A head's answer about the objects of an image.
+
+    ``labels`` has the image's shape, each object in the value of its class;
+    ``probabilities`` are (classes, objects) and ``uncertainty`` (objects,), in the
+    order of ``objects``.
+    """
+
+    objects: tuple[ObjectFacts, ...] = ()

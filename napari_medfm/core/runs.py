@@ -14,7 +14,7 @@ from napari_medfm.core.arguments import array_of
 from napari_medfm.core.errors import BadInput
 
 _FORM = re.compile(r"\d+(x\d+)*:(\d+\+\d+( \d+\+\d+)*)?")
-_VALUES = re.compile(r"\d+(x\d+)*:\d{1,5}\*\d{1,10}( \d{1,5}\*\d{1,10})*")
+_VALUES = re.compile(r"\d+(x\d+)*:\d{1,10}\*\d{1,10}( \d{1,10}\*\d{1,10})*")
 _MAX_PIXELS = 2**34
 _DIGITS = 11
 

@@ -32,12 +32,15 @@ class NearestNeighbours:
     ----------
     neighbours
         How many vote; each by its share in its class, so that classes are balanced.
+    components
+        At most so many; with as many as rows, all rows would be equally far apart.
     """
 
     spec = SPEC
 
-    def __init__(self, neighbours: int = 5) -> None:
+    def __init__(self, neighbours: int = 5, components: int = _COMPONENTS) -> None:
         self.neighbours = neighbours
+        self.components = components
 
     def fit(
         self,
@@ -56,7 +59,7 @@ class NearestNeighbours:
         mean = exact.mean(0)
         with one_blas_thread():
             _, spread, axes = np.linalg.svd(exact - mean, full_matrices=False)
-        used = max(1, min(_COMPONENTS, int((spread > 1e-6 * spread[0]).sum())))
+        used = max(1, min(self.components, int((spread > 1e-6 * spread[0]).sum())))
         scale = np.sqrt(len(X)) / np.maximum(spread[:used], 1e-12)
         self.centre_ = mean.astype(np.float32)
         self.axes_ = np.ascontiguousarray((axes[:used] * scale[:, None]).T, np.float32)

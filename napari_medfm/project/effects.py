@@ -17,7 +17,7 @@ from napari_medfm.core.labels import LabelClass
 from napari_medfm.core.state import Labelling
 from napari_medfm.project.parts import OnImages, Reader, Writer
 
-_PAIRED = ("prompts", "masks", "thresholds")
+_PAIRED = ("prompts", "masks", "thresholds", "objects")
 _LISTED = ("annotations", "accepted")
 _COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
@@ -78,8 +78,15 @@ def difference(old: Labelling, new: Labelling, outward: Outward) -> dict[str, An
         change = _pairs(getattr(old, name), getattr(new, name), writer.pair(name))
         if change:
             form[name] = change
+    return form | _heads(old, new, outward)
+
+
+def _heads(old: Labelling, new: Labelling, outward: Outward) -> dict[str, Any]:
+    form: dict[str, Any] = {}
     if old.head is not new.head:
         form["head"] = None if new.head is None else outward.head(new.head)
+    if old.heads is not new.heads:
+        form["heads"] = {k: outward.head(head) for k, head in new.heads.items()}
     return form
 
 
@@ -106,7 +113,7 @@ def applied(old: Labelling, form: Any, inward: Inward, reader: Reader) -> Labell
 def _applied(
     old: Labelling, form: Mapping[str, Any], inward: Inward, reader: Reader
 ) -> Labelling:
-    known = {"images", "classes", "next_id", "head", *_LISTED, *_PAIRED}
+    known = {"images", "classes", "next_id", "head", "heads", *_LISTED, *_PAIRED}
     if set(form) - known:
         raise BadFile(f"an effect speaks of {sorted(set(form) - known)[0][:40]!r}")
     changes: dict[str, Any] = {}
@@ -119,6 +126,8 @@ def _applied(
     if "head" in form:
         head = form["head"]
         changes["head"] = None if head is None else inward.head(head)
+    if "heads" in form:
+        changes["heads"] = {_level(k): inward.head(d) for k, d in form["heads"].items()}
     images = {**old.images, **changes.get("images", {})}
     decoder = reader.on(images, changes.get("classes", old.classes))
     for name in (*_LISTED, *_PAIRED):
@@ -189,6 +198,12 @@ def _name(key: Any) -> str:
     if not isinstance(key, str):
         raise BadFile("the name of an image is no text")
     return key
+
+
+def _level(key: Any) -> str:
+    if key not in ("object", "image"):
+        raise BadFile("a head is of no level")
+    return str(key)
 
 
 def _classes(form: Any) -> tuple[LabelClass, ...]:

@@ -120,11 +120,19 @@ def _with_heads(ws: Workspace, shelf: Shelf) -> Iterable[str]:
                 notes.append(f"A head is gone, train it again: {error}")
         return heads[digest]
 
+    def unmarked(head: Any) -> Any:
+        return head_of(head.digest) if isinstance(head, HeadMark) else head
+
     def whole(state: Labelling) -> Labelling:
-        if not isinstance(state.head, HeadMark):
+        marked = [state.head, *state.heads.values()]
+        if not any(isinstance(head, HeadMark) for head in marked):
             return state
         if id(state) not in states:
-            states[id(state)] = state.but(head=head_of(state.head.digest))
+            levels = {level: unmarked(head) for level, head in state.heads.items()}
+            states[id(state)] = state.but(
+                head=unmarked(state.head),
+                heads={k: head for k, head in levels.items() if head is not None},
+            )
         return states[id(state)]
 
     old = (ws.labelling, *ws.past, *ws.future)

@@ -14,7 +14,7 @@ from napari_medfm.core.errors import BadFile
 from napari_medfm.core.forms import from_form, to_form
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
-from napari_medfm.core.labels import Annotation, LabelClass, Prompt
+from napari_medfm.core.labels import IGNORE, Annotation, LabelClass, Prompt
 from napari_medfm.core.results import Mask
 from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Accepted
@@ -39,10 +39,16 @@ class Writer:
             "prompts": lambda _, prompt: self._prompt(prompt),
             "masks": lambda _, mask: self._mask(mask),
             "thresholds": lambda _, bias: to_form(float(bias)),
+            "objects": lambda _, labels: str(Values.of(labels)),
         }[name]
 
     def _annotation(self, item: Annotation) -> dict[str, Any]:
-        return {
+        form: dict[str, Any] = {}
+        if item.plane is not None:
+            form["plane"] = item.plane
+        if item.provenance:
+            form["provenance"] = to_form(dict(item.provenance))
+        return form | {
             "id": item.id,
             "image": item.image,
             "value": item.value,
@@ -152,16 +158,19 @@ class OnImages:
         """Return what reads an item of a list of the labelling."""
         return {"annotations": self._annotation, "accepted": self._accepted}[name]
 
-    def pair(self, name: str) -> Callable[[tuple[str, int], Any], Any]:
+    def pair(self, name: str) -> Callable[[Any, Any], Any]:
         """Return what reads a value of a mapping of the labelling."""
         return {
             "prompts": self._prompt,
             "masks": self._mask,
             "thresholds": lambda _, form: _number(form),
+            "objects": self._objects,
         }[name]
 
-    def key(self, form: Any) -> tuple[str, int]:
-        """Read (image, number)."""
+    def key(self, form: Any) -> Any:
+        """Read (image, number), or an image alone."""
+        if isinstance(form, str):
+            return self._image(form).name
         image, number = form
         self._image(image)
         return image, self.reader.whole(number)
@@ -183,11 +192,21 @@ class OnImages:
         return Annotation(
             id=self.reader.whole(form["id"]),
             image=image.name,
-            value=self._value(form["value"]),
+            value=IGNORE.value
+            if form["value"] == IGNORE.value
+            else self._value(form["value"]),
             level=form["level"],
             kind=form["kind"],
             pixels=self._pixels(form["pixels"], image),
+            plane=self._plane(image, form["plane"]) if "plane" in form else None,
+            provenance=_record(form["provenance"]) if "provenance" in form else {},
         )
+
+    def _objects(self, name: Any, form: Any) -> NDArray[np.int32]:
+        shape = self._image(name).shape
+        text = self._values(form, shape)
+        self.reader.spend(math.prod(shape) * 12)
+        return text.array().astype(np.int32)
 
     def _pixels(self, form: Any, image: Image) -> NDArray[np.int32]:
         if not isinstance(form, str):

@@ -231,7 +231,8 @@ def _clear_up(ws: Workspace, project: Project) -> None:
     shelf = project.shelf
     facts = json.loads((shelf.folder / FACTS).read_text("utf-8"))
     states = (ws.labelling, *ws.past, *ws.future)
-    heads = {shelf.head(s.head) for s in states if s.head is not None}
+    held = [head for s in states for head in (s.head, *s.heads.values())]
+    heads = {shelf.head(head) for head in held if head is not None}
     keep = {head_path(shelf.folder, digest).name for digest in heads}
     if facts["head"] is not None:
         keep.add(head_path(shelf.folder, facts["head"]).name)

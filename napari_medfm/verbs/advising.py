@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from napari_medfm.core.arguments import choice_of, whole_of
+from napari_medfm.core.arguments import whole_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps, Work
+from napari_medfm.core.labels import Level
 from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.engine.validate import Report
+from napari_medfm.verbs.fitting import check_recipe, read_level
+from napari_medfm.verbs.samples import report_samples
 from napari_medfm.verbs.snapshot import Labels
 from napari_medfm.verbs.suggesting import Suggestion
 from napari_medfm.verbs.suggesting import suggest as places_worth_a_label
-from napari_medfm.verbs.training import RECIPES
 from napari_medfm.verbs.validating import report as tested
 from napari_medfm.verbs.workspace import Workspace
 
@@ -57,15 +59,29 @@ def suggest(
     return Work(f"Looking where to label in {image}", steps, lambda found: found)
 
 
-def report(ws: Workspace, head: str = "auto") -> Work[Report]:
+def report(ws: Workspace, head: str = "auto", level: Level = "pixel") -> Work[Report]:
     """Test a recipe on your own labels, each image (or group) held out in turn.
+
+    Parameters
+    ----------
+    head, level
+        As for `fit`.
 
     Raises
     ------
     BadInput
         If fewer than two classes are annotated, or nothing can be held out.
     """
-    choice_of(head, "head", RECIPES)
+    check_recipe(head, level)
+    steps = (
+        _pixels_tested(ws, head)
+        if level == "pixel"
+        else _samples_tested(ws, head, level)
+    )
+    return Work("Testing the head", steps, lambda found: found)
+
+
+def _pixels_tested(ws: Workspace, head: str) -> Callable[[], Steps[Report]]:
     labels = Labels.of(ws)
     labels.require_two_classes()
 
@@ -74,4 +90,17 @@ def report(ws: Workspace, head: str = "auto") -> Work[Report]:
         found = yield from tested(examples, labels.classes, head)
         return found
 
-    return Work("Testing the head", steps, lambda found: found)
+    return steps
+
+
+def _samples_tested(
+    ws: Workspace, head: str, level: Level
+) -> Callable[[], Steps[Report]]:
+    reading, classes = read_level(ws, level), ws.labelling.classes
+
+    def steps() -> Steps[Report]:
+        samples = yield from reading()
+        found = yield from report_samples(samples, classes, level, head)
+        return found
+
+    return steps

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Sequence
+=======
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+>>>>>>> baf7073 (Objects and whole images have labels, heads, predictions and honest numbers)
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from numpy.typing import ArrayLike
 
 from napari_medfm.core.arguments import choice_of
 from napari_medfm.core.errors import BadInput
+<<<<<<< HEAD
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.jobs import Steps, Work
 from napari_medfm.core.results import Prediction
+=======
+from napari_medfm.core.image import Image
+from napari_medfm.core.jobs import Progress, Steps, Work
+from napari_medfm.core.labels import Level
+from napari_medfm.core.results import Prediction
+from napari_medfm.engine.provenance import version
+from napari_medfm.verbs import samples
+>>>>>>> baf7073 (Objects and whole images have labels, heads, predictions and honest numbers)
 from napari_medfm.verbs.heads import HasModel, model_of
+from napari_medfm.verbs.imagelevel import image_samples, predict_image, read_samples
 from napari_medfm.verbs.models import model_facts
+from napari_medfm.verbs.objects import (
+    object_labels,
+    objects_of,
+    predict_objects,
+    read_objects,
+)
 from napari_medfm.verbs.planes import PlaneReader
 from napari_medfm.verbs.snapshot import Labels
 from napari_medfm.verbs.squares import Wish, predicted
@@ -22,19 +43,25 @@ from napari_medfm.verbs.training import RECIPES, TrainedModel, train
 from napari_medfm.verbs.workspace import Workspace
 
 
-def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
+def fit(
+    ws: Workspace, head: str = "auto", level: Level = "pixel"
+) -> Work[TrainedModel]:
     """Train a head on everything annotated so far.
 
     Parameters
     ----------
     head
         "ridge" is immediate; "auto" weighs the recipes by grouped validation on your
-        own labels and keeps the best; see `napari_medfm.heads` for the others.
+        own labels and keeps the best; see `napari_medfm.heads` for the others. Objects
+        take "logistic", "knn" and "forest", images "logistic", "knn" and "abmil".
+    level
+        "pixel", "object" (see `use_objects` and `annotate_object`) or "image" (see
+        `annotate_image`).
 
     Returns
     -------
     TrainedModel
-        It also becomes the session's head.
+        It also becomes the session's head of this level.
 
     Raises
     ------
@@ -42,7 +69,39 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
         If fewer than two classes (background counts) are annotated.
     """
     state = ws.labelling
-    choice_of(head, "head", RECIPES)
+    check_recipe(head, level)
+    steps = _on_pixels(ws, head) if level == "pixel" else _on_samples(ws, head, level)
+
+    def fresh() -> bool:
+        return ws.labelling.annotations is state.annotations
+
+    def commit(model: TrainedModel) -> TrainedModel:
+        if fresh() and level == "pixel":
+            ws.amend(ws.labelling.but(head=model))
+        elif fresh():
+            ws.amend(ws.labelling.but(heads={**ws.labelling.heads, level: model}))
+        return model
+
+    return Work("Training the head", steps, commit, fresh)
+
+
+def check_recipe(head: str, level: str) -> None:
+    """Refuse a level that is none, or a recipe that it does not have.
+
+    Raises
+    ------
+    BadInput
+        If so.
+    """
+    choice_of(level, "level", get_args(Level))
+    choice_of(head, "head", RECIPES if level == "pixel" else _recipes(level))
+
+
+def _recipes(level: str) -> tuple[str, ...]:
+    return (*samples.RECIPES[cast("Level", level)], "auto")
+
+
+def _on_pixels(ws: Workspace, head: str) -> Callable[[], Steps[TrainedModel]]:
     labels = Labels.of(ws)
     labels.require_two_classes()
 
@@ -55,15 +114,39 @@ def fit(ws: Workspace, head: str = "auto") -> Work[TrainedModel]:
         model = yield from train(examples, labels.classes, head, context, card=card)
         return model
 
-    def fresh() -> bool:
-        return ws.labelling.annotations is state.annotations
+    return steps
 
-    def commit(model: TrainedModel) -> TrainedModel:
-        if fresh():
-            ws.amend(ws.labelling.but(head=model))
+
+def _on_samples(
+    ws: Workspace, head: str, level: Level
+) -> Callable[[], Steps[TrainedModel]]:
+    reading, reader, classes = read_level(ws, level), ws.planes, ws.labelling.classes
+
+    def steps() -> Steps[TrainedModel]:
+        found = yield from reading()
+        card = {"encoder": model_facts(reader.encoder.get())}
+        model = yield from samples.train_samples(found, classes, level, head, card)
         return model
 
-    return Work("Training the head", steps, commit, fresh)
+    return steps
+
+
+def read_level(
+    ws: Workspace, level: Level
+) -> Callable[[], Steps[list[samples.Sample]]]:
+    """Take the snapshot of the labelled objects or images; returns what reads them.
+
+    Raises
+    ------
+    BadInput
+        If fewer than two classes are labelled.
+    """
+    labelled = [a for a in ws.labelling.annotations if a.level == level]
+    samples.known_classes(labelled, ws.labelling.classes, level)
+    reader = ws.planes
+    if level == "object":
+        return partial(read_objects, object_labels(ws), reader)
+    return partial(read_samples, *image_samples(ws))
 
 
 def predict(
@@ -71,7 +154,11 @@ def predict(
     image: str,
     head: TrainedModel | HasModel | str | Path | None = None,
     planes: Sequence[int] | None = None,
+<<<<<<< HEAD
     region: ArrayLike | None = None,
+=======
+    level: Level | None = None,
+>>>>>>> baf7073 (Objects and whole images have labels, heads, predictions and honest numbers)
 ) -> Work[Prediction]:
     """Apply a head to an image, at full resolution.
 
@@ -80,10 +167,22 @@ def predict(
     head
         A head, or the path of a head file; the session's own if None.
     planes
+<<<<<<< HEAD
         Planes of a volume; all if None. Others are background with probability 0.
     region
         Predict only (row0, col0, row1, col1) of each plane: the answer's arrays then
         have its shape. Of a large slide this is what keeps the waiting short.
+=======
+        Planes of a volume; all if None. Others are background with probability 0. For
+        a head of level "image": planes to judge one by one; the whole if None.
+    level
+        Which of the session's heads, "pixel" if None; a head that is given knows.
+
+    Returns
+    -------
+    Prediction
+        `ImagePrediction` or `ObjectPrediction` for a head of that level.
+>>>>>>> baf7073 (Objects and whole images have labels, heads, predictions and honest numbers)
 
     Raises
     ------
@@ -91,11 +190,9 @@ def predict(
         If there is no head yet, or it was made with another encoder.
     """
     source = ws.image(image)
-    model = ws.labelling.head if head is None else model_of(head)
-    if model is None:
-        raise BadInput(
-            "There is no head yet: annotate two classes and fit, or load one"
-        )
+    model = _chosen(ws, head, level)
+    if model.level != "pixel":
+        return _predict_level(ws, source, model, planes)
     checked = source.plane_indices(planes)
     biases = {
         value: bias
@@ -117,6 +214,51 @@ def predict(
         steps,
         lambda prediction: prediction,
         lambda: getattr(ws.images.get(image), "uid", None) == source.uid,
+    )
+
+
+def _chosen(
+    ws: Workspace, head: TrainedModel | HasModel | str | Path | None, level: str | None
+) -> TrainedModel:
+    if level is not None:
+        choice_of(level, "level", get_args(Level))
+    if head is not None:
+        model = model_of(head)
+        if level not in (None, model.level):
+            raise BadInput(f"This head is of level {model.level!r}, not {level!r}")
+        return model
+    heads = {"pixel": ws.labelling.head, **ws.labelling.heads}
+    found: TrainedModel | None = heads.get(level or "pixel")
+    if found is None:
+        raise BadInput(
+            "There is no head yet: annotate two classes and fit, or load one"
+        )
+    return found
+
+
+def _predict_level(
+    ws: Workspace, image: Image, model: TrainedModel, planes: Sequence[int] | None
+) -> Work[Prediction]:
+    reader = ws.planes
+    checked = None if planes is None else image.plane_indices(planes)
+    objects = objects_of(ws.labelling, image.name) if model.level == "object" else None
+    if objects is not None and planes is not None:
+        raise BadInput("Objects are classified all at once: leave planes out")
+
+    def steps() -> Steps[Prediction]:
+        _check_encoder(model, reader)
+        found: Prediction
+        if objects is not None:
+            found = yield from predict_objects(reader, image, model, objects)
+        else:
+            found = yield from predict_image(reader, image, model, checked)
+        return found
+
+    return Work(
+        f"Classifying {image.name}",
+        steps,
+        lambda prediction: prediction,
+        lambda: getattr(ws.images.get(image.name), "uid", None) == image.uid,
     )
 
 

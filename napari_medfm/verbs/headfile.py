@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadFile
-from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.labels import LabelClass, Level
 from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.features import KINDS
 from napari_medfm.engine.tensors import take
@@ -88,6 +88,7 @@ def _description(model: TrainedModel) -> dict[str, Any]:
         "schema": SCHEMA,
         "kind": "napari-medfm head",
         "recipe": model.recipe,
+        "level": model.level,
         "classes": [
             {"name": c.name, "value": c.value, "colour": c.colour}
             for c in model.classes
@@ -217,7 +218,17 @@ def _model(tensors: dict[str, NDArray[Any]], described: dict[str, Any]) -> Train
         bias=tuple(bias.tolist()),
         smoothing=_number(described.get("smoothing"), 0, 100),
         card=card,
+        level=_level(str(described.get("level", "pixel")), experts),
     )
+
+
+def _level(level: str, experts: Sequence[Expert]) -> Level:
+    """Check that the experts see what a head of this level is about."""
+    own = {"object": "object", "bag": "image"}
+    levels = {own.get(expert.kind, "pixel") for expert in experts}
+    if {level} != levels:
+        raise BadFile("its level does not fit its experts")
+    return cast("Level", level)
 
 
 def _classes(listed: Any) -> tuple[LabelClass, ...]:

@@ -50,7 +50,11 @@ def use_head(
     classes = tuple(sorted((*state.classes, *new), key=lambda c: c.value))
 
     def do() -> TrainedModel:
-        ws.change(state.but(head=model, classes=classes))
+        if model.level == "pixel":
+            ws.change(state.but(head=model, classes=classes))
+        else:
+            heads = {**state.heads, model.level: model}
+            ws.change(state.but(heads=heads, classes=classes))
         return model
 
     return Deed(do)

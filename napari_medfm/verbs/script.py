@@ -36,18 +36,25 @@ def script_of(history: Sequence[Call], models: tuple[str, str]) -> str:
 def _needed(history: Sequence[Call]) -> list[Call]:
     """Drop a `fit` or `predict` that the next of its kind makes worthless."""
     kept: list[Call] = []
-    superseded: set[str] = set()
+    superseded: set[tuple[str, str]] = set()
     named: set[str] = set()
     for call in reversed(history):
-        if call.verb in superseded and call.result not in named:
+        kind = call.verb, _level(call)
+        if kind in superseded and call.result not in named:
             continue
         kept.append(call)
         given = (*call.args, *call.kwargs.values())
         named |= {value.code for value in given if isinstance(value, Given)}
         if call.verb in _REPEATED:
-            superseded.add(call.verb)
+            superseded.add(kind)
         if call.verb in _USES_HEAD and "head" not in call.kwargs:
-            superseded.discard("fit")
+            superseded = {other for other in superseded if other[0] != "fit"}
         if call.verb in ("undo", "redo"):
             superseded.clear()
     return kept[::-1]
+
+
+def _level(call: Call) -> str:
+    place = {"fit": 1, "predict": 3}.get(call.verb, 0)
+    given = call.args[place] if len(call.args) > place else call.kwargs.get("level")
+    return str(given or "pixel")

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.labels import LabelClass, Level
 from napari_medfm.engine.features import Kind
 from napari_medfm.engine.scoring import Scorer
 
@@ -44,6 +44,8 @@ class TrainedModel:
     card
         Encoder, label counts, origin of every annotation, validation, calibration,
         licences, program version; JSON values only.
+    level
+        What it classifies: pixels, objects or whole images.
     """
 
     recipe: str
@@ -52,6 +54,7 @@ class TrainedModel:
     bias: tuple[float, ...]
     smoothing: float = 0.0
     card: dict[str, Any] = field(default_factory=dict)
+    level: Level = "pixel"
     uid: int = field(default_factory=lambda: next(_numbers))
 
     @property

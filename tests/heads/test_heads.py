@@ -7,7 +7,7 @@ from napari_medfm import heads
 from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.engine.probability import softmax
 
-ALL = ("forest", "knn", "logistic", "mlp", "prototype", "ridge")
+ALL = ("abmil", "forest", "knn", "logistic", "mlp", "prototype", "ridge")
 
 
 def blobs(classes=(0, 2, 5), n=30, dim=12, seed=0):

@@ -40,6 +40,7 @@ NO_MASK = [
 ]
 NO_PATH = ["", 3, NAN, [], {}, b"", "a\0b", "/"]
 NO_RECIPE = ["magic", "", 3, NAN, ["ridge"], {}]
+NO_LEVEL = ["magic", "", 3, NAN, ["pixel"], "object", "image"]
 NO_SPACING = [
     "mm",
     0,
@@ -120,6 +121,34 @@ TABLE = {
             "images": [5, "x", ["y"], [3], ["x"], []],
             "background": ["yes", 1, None, NAN, []],
         },
+    ),
+    "annotate_image": (
+        {"image": "ct", "class_name": "lesion"},
+        {
+            "image": NO_NAME,
+            "class_name": [*NO_NAME, "ignore"],
+            "plane": NO_PLANE,
+        },
+    ),
+    "use_objects": (
+        {"image": "ct", "labels": FLAT, "plane": 1},
+        {
+            "image": [*NO_NAME, "x"],
+            "labels": [*NO_MASK, -np.ones((40, 48), int), np.zeros((40, 48), int)],
+            "plane": [*NO_PLANE, None],
+        },
+    ),
+    "annotate_object": (
+        {"image": "ct", "class_name": "lesion", "region": 1},
+        {
+            "image": [*NO_NAME, "x"],
+            "class_name": [*NO_NAME, "ignore"],
+            "region": [0, -1, 99, HUGE, "1", NAN, None, [1], 1.5, True],
+        },
+    ),
+    "annotate_object at": (
+        {"image": "ct", "class_name": "lesion", "at": (1, 6, 6)},
+        {"at": [*NO_POINTS, (0, 0, 0), (1, 6), [(1, 6, 6), (1, 6, 7)]]},
     ),
     "rename_class": (
         {"name": "lesion", "new_name": "tumour"},
@@ -213,7 +242,7 @@ TABLE = {
         },
     ),
     "segment_all": ({"image": "x"}, {"image": NO_NAME, "plane": NO_PLANE}),
-    "fit": ({}, {"head": NO_RECIPE}),
+    "fit": ({}, {"head": NO_RECIPE, "level": NO_LEVEL}),
     "predict": (
         {"image": "ct"},
         {
@@ -221,6 +250,7 @@ TABLE = {
             "head": [*NO_PATH, "no-such.head", {}, Session],
             "region": NO_BOX,
             "planes": NO_PLANES,
+            "level": NO_LEVEL,
         },
     ),
     "suggest": (
@@ -231,7 +261,7 @@ TABLE = {
             "planes": NO_PLANES,
         },
     ),
-    "report": ({}, {"head": NO_RECIPE}),
+    "report": ({}, {"head": NO_RECIPE, "level": NO_LEVEL}),
     "export_masks": (
         {"image": "x", "path": "a.tif", "what": FLAT, "class_name": "lesion"},
         {
@@ -277,6 +307,7 @@ def session(tmp_path_factory):
     s.annotate("x", "background", points=[(30, 30), (35, 9)])
     s.fit("ridge")
     s.accept("ct", FLAT, "lesion", plane=1)
+    s.use_objects("ct")
     return s
 
 
