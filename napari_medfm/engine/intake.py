@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_medfm.core.arguments import array_of, list_of, shown, text_of, whole_of
+from napari_medfm.core.arguments import (
+    array_of,
+    list_of,
+    numbers_of,
+    shown,
+    text_of,
+    whole_of,
+)
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import affine_of
 from napari_medfm.core.image import Image, Pixels
@@ -85,7 +92,7 @@ def image_of(  # noqa: PLR0913  one keyword per fact about an image
 def _checked_window(
     image: Image, window: Sequence[tuple[float, float]]
 ) -> tuple[tuple[float, float], ...]:
-    limits = np.asarray(window, float)
+    limits = numbers_of(window, "window")
     channels = 1 if image.channel_axis is None else image.data.shape[image.channel_axis]
     if limits.shape != (channels, 2) or not np.isfinite(limits).all():
         raise BadInput(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from napari_medfm.core.arguments import path_of
 from napari_medfm.core.changes import Change
 from napari_medfm.core.errors import BadInput, MedfmError, WriteFailed
 from napari_medfm.core.image import Image
@@ -140,7 +141,7 @@ def save(ws: Workspace, path: str | Path | None = None) -> Work[Saved]:
 
 def _target(project: Project | None, path: str | Path | None) -> Path:
     if path is not None:
-        target = Path(path).expanduser()
+        target = path_of(path, "path").expanduser()
         if target.suffix != SUFFIX:
             raise BadInput(
                 f"A project is a folder that ends in {SUFFIX}: {target.name}{SUFFIX}?"

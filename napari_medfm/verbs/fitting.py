@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from collections.abc import Sequence
-=======
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
->>>>>>> baf7073 (Objects and whole images have labels, heads, predictions and honest numbers)
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -15,18 +11,12 @@ from numpy.typing import ArrayLike
 
 from napari_medfm.core.arguments import choice_of
 from napari_medfm.core.errors import BadInput
-<<<<<<< HEAD
 from napari_medfm.core.geometry import Box
-from napari_medfm.core.jobs import Steps, Work
-from napari_medfm.core.results import Prediction
-=======
 from napari_medfm.core.image import Image
-from napari_medfm.core.jobs import Progress, Steps, Work
+from napari_medfm.core.jobs import Steps, Work
 from napari_medfm.core.labels import Level
 from napari_medfm.core.results import Prediction
-from napari_medfm.engine.provenance import version
 from napari_medfm.verbs import samples
->>>>>>> baf7073 (Objects and whole images have labels, heads, predictions and honest numbers)
 from napari_medfm.verbs.heads import HasModel, model_of
 from napari_medfm.verbs.imagelevel import image_samples, predict_image, read_samples
 from napari_medfm.verbs.models import model_facts
@@ -154,11 +144,8 @@ def predict(
     image: str,
     head: TrainedModel | HasModel | str | Path | None = None,
     planes: Sequence[int] | None = None,
-<<<<<<< HEAD
     region: ArrayLike | None = None,
-=======
     level: Level | None = None,
->>>>>>> baf7073 (Objects and whole images have labels, heads, predictions and honest numbers)
 ) -> Work[Prediction]:
     """Apply a head to an image, at full resolution.
 
@@ -167,14 +154,11 @@ def predict(
     head
         A head, or the path of a head file; the session's own if None.
     planes
-<<<<<<< HEAD
-        Planes of a volume; all if None. Others are background with probability 0.
+        Planes of a volume; all if None. Others are background with probability 0. For
+        a head of level "image": planes to judge one by one; the whole if None.
     region
         Predict only (row0, col0, row1, col1) of each plane: the answer's arrays then
         have its shape. Of a large slide this is what keeps the waiting short.
-=======
-        Planes of a volume; all if None. Others are background with probability 0. For
-        a head of level "image": planes to judge one by one; the whole if None.
     level
         Which of the session's heads, "pixel" if None; a head that is given knows.
 
@@ -182,7 +166,6 @@ def predict(
     -------
     Prediction
         `ImagePrediction` or `ObjectPrediction` for a head of that level.
->>>>>>> baf7073 (Objects and whole images have labels, heads, predictions and honest numbers)
 
     Raises
     ------
@@ -192,6 +175,8 @@ def predict(
     source = ws.image(image)
     model = _chosen(ws, head, level)
     if model.level != "pixel":
+        if region is not None:
+            raise BadInput("A region is for heads of level 'pixel': leave it out")
         return _predict_level(ws, source, model, planes)
     checked = source.plane_indices(planes)
     biases = {

@@ -55,6 +55,6 @@ def _needed(history: Sequence[Call]) -> list[Call]:
 
 
 def _level(call: Call) -> str:
-    place = {"fit": 1, "predict": 3}.get(call.verb, 0)
+    place = {"fit": 1, "predict": 4}.get(call.verb, 0)
     given = call.args[place] if len(call.args) > place else call.kwargs.get("level")
     return str(given or "pixel")

@@ -78,10 +78,15 @@ TABLE = {
             "levels": [5, "levels", [5], [np.ones(3)], [np.ones((0, 3))]],
             "source": NO_PATH,
             "metadata": [5, "m", [1]],
+            "window": ["w", 5, [], [[1]], [(1, NAN)], RAGGED, [(0, 1)] * 9, {}],
             "series": ["1.2.3", "", 3, NAN, ["x"]],
         },
     ),
     "remove_image": ({"name": "x"}, {"name": NO_NAME}),
+    "place_image": (
+        {"name": "x", "spacing": 2},
+        {"name": NO_NAME, "spacing": NO_SPACING, "affine": NO_AFFINE},
+    ),
     "add_class": (
         {"name": "new"},
         {
@@ -271,6 +276,7 @@ TABLE = {
             "class_name": ["", "nothing here", 3, NAN, ["x"]],
         },
     ),
+    "save": ({"path": "a.medfm"}, {"path": [*NO_PATH, "a.zip"]}),
     "export_head": ({"path": "a.safetensors"}, {"path": [*NO_PATH, "a.bin"]}),
     "export_table": (
         {"path": "a.csv"},
