@@ -5,15 +5,31 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from napari_medfm.core.errors import BadInput
+from napari_medfm.core.errors import BadInput, MissingWeights
 from napari_medfm.core.jobs import Steps
 from napari_medfm.core.specs import Segmenter, SegmenterSpec
-from napari_medfm.segmenters import lite_medsam, medsam, sam
+from napari_medfm.segmenters import (
+    elsewhere,
+    lite_medsam,
+    medsam,
+    mobile_sam,
+    sam,
+    sam2,
+    sam_med2d,
+)
 
 
 def specs() -> tuple[SegmenterSpec, ...]:
     """Facts of every segmenter, the default first."""
-    return (lite_medsam.SPEC, medsam.SPEC, *sam.SPECS)
+    return (
+        lite_medsam.SPEC,
+        medsam.SPEC,
+        sam_med2d.SPEC,
+        *sam.SPECS,
+        *mobile_sam.SPECS,
+        *sam2.SPECS,
+        *elsewhere.SPECS,
+    )
 
 
 def spec_of(name: str) -> SegmenterSpec:
@@ -61,12 +77,18 @@ def load(
     """
     from napari_medfm.engine.weights import locate
 
-    spec = spec_of(name)
+    spec = _loadable(name)
     path = locate(spec, weights=weights, cache_dir=cache_dir)
     if spec.name == lite_medsam.SPEC.name:
         return lite_medsam.load(path, device)
     if spec.name == medsam.SPEC.name:
         return medsam.load(path, device)
+    for family in (mobile_sam, sam2):
+        if spec in family.SPECS:
+            segmenter: Segmenter = family.load(spec, path, device)
+            return segmenter
+    if spec.name == sam_med2d.SPEC.name:
+        return sam_med2d.load(spec, path, device)
     return sam.load(spec, path, device)
 
 
@@ -76,7 +98,16 @@ def fetch(
     """Download a segmenter's weights into the cache; the user asked for it."""
     from napari_medfm.engine import weights
 
-    return weights.fetch(spec_of(name), cache_dir=cache_dir, offline=offline)
+    return weights.fetch(_loadable(name), cache_dir=cache_dir, offline=offline)
+
+
+def import_file(name: str, path: Path, *, cache_dir: Path | None = None) -> Path:
+    """Check a weights file the user has and keep it in the cache."""
+    from napari_medfm.engine import weights
+
+    spec = _loadable(name)
+    load(name, weights=path, device="cpu")
+    return weights.import_file(spec, path, cache_dir=cache_dir)
 
 
 def is_installed(name: str, cache_dir: Path | None = None) -> bool:
@@ -84,3 +115,10 @@ def is_installed(name: str, cache_dir: Path | None = None) -> bool:
     from napari_medfm.engine.weights import is_here
 
     return is_here(spec_of(name), cache_dir=cache_dir)
+
+
+def _loadable(name: str) -> SegmenterSpec:
+    spec = spec_of(name)
+    if spec.absent:
+        raise MissingWeights(f"{spec.title} cannot be loaded here: {spec.absent}")
+    return spec

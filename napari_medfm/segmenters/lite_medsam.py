@@ -15,6 +15,7 @@ SPEC = SegmenterSpec(
     name="lite-medsam",
     title="LiteMedSAM",
     domain="radiology",
+    task="masks",
     architecture="TinyViT encoder, SAM prompt encoder and mask decoder",
     input_size=256,
     licence="Apache-2.0",

@@ -15,6 +15,7 @@ SPEC = SegmenterSpec(
     name="medsam",
     title="MedSAM",
     domain="radiology",
+    task="masks",
     architecture="ViT-B/16 encoder, SAM prompt encoder and mask decoder",
     input_size=1024,
     licence="Apache-2.0",

@@ -16,6 +16,7 @@ def _spec(letter: str, file: str, sha256: str, size: int) -> SegmenterSpec:
         name=f"sam-vit-{letter}",
         title=f"SAM ViT-{letter.upper()}",
         domain="general",
+        task="masks",
         architecture=f"ViT-{letter.upper()}/16 encoder, SAM prompt encoder and decoder",
         input_size=1024,
         licence="Apache-2.0",
