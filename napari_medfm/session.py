@@ -38,6 +38,7 @@ from napari_medfm.verbs.classes import (
     recolour_class,
     rename_class,
 )
+from napari_medfm.verbs.dataset import export_dataset
 from napari_medfm.verbs.embedding import embed
 from napari_medfm.verbs.exporting import before_export, export_head, export_masks
 from napari_medfm.verbs.fitting import fit, predict
@@ -125,6 +126,7 @@ class Session:
     export_masks = Verb(export_masks)
     export_head = Verb(export_head)
     export_table = Verb(export_table)
+    export_dataset = Verb(export_dataset)
     save = Verb(save)
 
     # Models

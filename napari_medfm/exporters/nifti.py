@@ -36,6 +36,17 @@ def write_nifti(path: Path, labels: LabelMap) -> None:
     BadInput
         If an axis is longer than the format allows.
     """
+    write_volume(path, labels.values, labels)
+
+
+def write_volume(path: Path, values: NDArray[Any], labels: LabelMap) -> None:
+    """Write numbers of the image's shape with the geometry of a label map's image.
+
+    Raises
+    ------
+    BadInput
+        As `write_nifti`.
+    """
     import nibabel as nib
 
     image = labels.image
@@ -47,10 +58,10 @@ def write_nifti(path: Path, labels: LabelMap) -> None:
             "export it as .ome.tif"
         )
     header = kind.header_class()
-    header.set_data_dtype(labels.values.dtype)
-    header.set_data_shape(labels.values.T.shape)
+    header.set_data_dtype(values.dtype)
+    header.set_data_shape(values.T.shape)
     _place(header, labels)
-    made = kind(labels.values.T, None, header)
+    made = kind(values.T, None, header)
     with path.open("wb") as raw:
         if not path.name.lower().endswith(".gz"):
             made.to_stream(raw)

@@ -33,7 +33,7 @@ def pixels_of(path: Path, dataset: Any) -> NDArray[Any]:
         if "PixelData" not in dataset:
             raise BadFile(f"{path.name} is DICOM without pixels")
         _check_packing(path, dataset)
-        data: NDArray[Any] = dataset.pixel_array
+        data = _unpacked(path, dataset)
         name = str(dataset.get("PhotometricInterpretation", ""))
         if int(dataset.get("SamplesPerPixel") or 1) > 1:
             if name.startswith("YBR_FULL"):
@@ -82,6 +82,21 @@ def _check_frame_size(path: Path, dataset: Any) -> None:
             continue
         if size != declared:
             raise BadFile(f"{path.name} declares frames of {declared}, holds {size}")
+
+
+def _unpacked(path: Path, dataset: Any) -> NDArray[Any]:
+    """Return the stored pixels; also a decoder's own panic becomes a `BadFile`."""
+    from pydicom.uid import RLELossless
+
+    if dataset.file_meta.TransferSyntaxUID == RLELossless:
+        dataset.pixel_array_options(decoding_plugin="pydicom")
+    try:
+        data: NDArray[Any] = dataset.pixel_array
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of decoders written in Rust
+            raise
+        raise BadFile(f"Could not read {path.name}: damaged pixels") from error
+    return data
 
 
 def _rescaled(data: NDArray[Any], dataset: Any) -> NDArray[Any]:

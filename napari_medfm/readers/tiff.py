@@ -63,6 +63,8 @@ def read_tiff(path: Path) -> Loaded:
             }
             if series.nbytes <= _IN_MEMORY and len(series.levels) == 1:
                 data = _with_colours(series.asarray(), keyframe)
+                if data.shape[: len(series.shape)] != tuple(series.shape):
+                    raise BadFile(f"{path.name} holds less than it declares")
                 if data.ndim > len(series.shape):
                     channel = data.ndim - 1
                 return Loaded(data, channel, spacing, metadata=metadata)

@@ -18,12 +18,14 @@ from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.results import Mask, Prediction, Written
 from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Labelling
+from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.provenance import licence_notes, models_in, provenance_of
 from napari_medfm.exporters import export_labels, format_of, sentences_about
 from napari_medfm.verbs.accepting import accepted_region, check_of
 from napari_medfm.verbs.fitting import predict
 from napari_medfm.verbs.headfile import save_head
 from napari_medfm.verbs.labelling import contributions, label_map
+from napari_medfm.verbs.onnxhead import onnx_bytes
 from napari_medfm.verbs.overlaps import overlaps_of
 from napari_medfm.verbs.workspace import Workspace
 
@@ -213,12 +215,18 @@ def _stack(image: Image, masks: dict[int, NDArray[np.bool_]]) -> NDArray[np.uint
 
 
 def export_head(ws: Workspace, path: str | Path) -> Work[Path]:
-    """Write the session's head as one safetensors file with its card.
+    """Write the session's head as one safetensors file with its card, or as ONNX.
+
+    Parameters
+    ----------
+    path
+        A .head.safetensors file, which this program reads again; or an .onnx file, from
+        features to probabilities without the encoder, for other programs.
 
     Raises
     ------
     BadInput
-        If there is no head.
+        If there is no head, or it cannot be written as ONNX.
     WriteFailed
         If the folder cannot be written.
     """
@@ -226,12 +234,17 @@ def export_head(ws: Workspace, path: str | Path) -> Work[Path]:
     if model is None:
         raise BadInput("There is no head yet: annotate two classes and fit first")
     target = path_of(path, "path")
-    if not target.name.endswith(".safetensors"):
-        raise BadInput(f"A head's file ends in .head.safetensors, not {target.name!r}")
+    if not target.name.endswith((".safetensors", ".onnx")):
+        raise BadInput(
+            f"A head's file ends in .head.safetensors or .onnx, not {target.name!r}"
+        )
 
     def steps() -> Steps[Path]:
         yield Progress(0, 1, f"writing {target.name}")
-        save_head(target, model)
+        if target.suffix == ".onnx":
+            atomic_bytes(target, onnx_bytes(model))
+        else:
+            save_head(target, model)
         return target
 
     return Work("Exporting the head", steps, lambda written: written)

@@ -286,6 +286,10 @@ TABLE = {
             "ask_head": [1, "yes", None],
         },
     ),
+    "export_dataset": (
+        {"path": "Dataset001_A"},
+        {"path": [*NO_PATH, "a", "Dataset1_A"], "images": [5, "x", ["y"], [], [3]]},
+    ),
     "use_encoder": ({}, {"encoder": ["dino", "", 3, None, NAN, [], object()]}),
     "use_segmenter": ({}, {"segmenter": ["sam!", "", 3, None, NAN, [], object()]}),
     "mask": ({"image": "ct", "plane": 1}, {"image": NO_NAME, "plane": NO_PLANE}),
