@@ -1,4 +1,4 @@
-"""The shell: ``napari-medfm demo|models|embed|segment|apply|inspect|doctor``.
+"""The shell: ``napari-medfm COMMAND``, each command in `napari_medfm.commands`.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly, 130 interrupted. An error is one line that
 says what, where, and the way out; ``--debug`` shows the traceback.
@@ -18,14 +18,19 @@ from napari_medfm.commands import (
     doctor,
     embed,
     inspect,
+    ledger,
     models,
     options,
+    replay,
     segment,
 )
 from napari_medfm.commands.say import UsageError, warn
 from napari_medfm.core.errors import MedfmError
 
-_COMMANDS = (demo, models, embed, segment, apply, inspect, doctor)
+_COMMANDS = (
+    *(demo, models, embed, segment, apply),
+    *(inspect, replay, ledger, doctor),
+)
 _EPILOG = """positions are row,col as in an array, counted from 0, row first;
 boxes are row0,col0,row1,col1 with the last row and column not included.
 exit codes: 0 done, 1 failed, 2 used wrongly."""

@@ -27,6 +27,7 @@ from napari_medfm.core.specs import Encoder, ModelSpec, Segmenter
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.weights import cache_folder
 from napari_medfm.project.keeping import Project
+from napari_medfm.project.ledger import Effort, ledger
 from napari_medfm.project.saving import save
 from napari_medfm.verbs.accepting import accept
 from napari_medfm.verbs.advising import report, suggest
@@ -318,6 +319,10 @@ class Session:
         """Whether something was done that is in no project yet."""
         project = self.project
         return bool(self.workspace.record) if project is None else project.dirty
+
+    def ledger(self) -> tuple[Effort, ...]:
+        """Return what labelling cost, for each image: gestures and seconds."""
+        return ledger(self.workspace.record, self.labelling)
 
     def close(self) -> None:
         """Let go of the project: other programs can open it. The session goes on."""

@@ -117,6 +117,39 @@ def add_image_facts(parser: ArgumentParser) -> None:
     )
 
 
+def add_images_folder(parser: ArgumentParser) -> None:
+    """Add where to look for a project's images."""
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="folder in which image files that moved are looked for",
+    )
+
+
+def project_of(args: argparse.Namespace) -> Session:
+    """Open the project of a command for reading; what is noted goes to the errors."""
+    import warnings
+
+    from napari_medfm.commands.say import warn
+    from napari_medfm.project.keeping import ProjectWarning
+    from napari_medfm.project.opening import load_project
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ProjectWarning)
+        session = load_project(
+            args.project,
+            images=args.images,
+            read_only=True,
+            cache_dir=getattr(args, "cache_dir", None),
+            device=getattr(args, "device", None),
+            offline=getattr(args, "offline", None),
+        )
+    for note in caught:
+        warn(f"{args.project}: {note.message}")
+    return session
+
+
 def image_facts(args: argparse.Namespace) -> dict[str, Any]:
     """Return what `add_image_facts` read, for `Session.add_image`."""
     return {"axes": args.axes, "spacing": args.spacing, "series": args.series}

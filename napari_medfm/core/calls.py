@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time as now
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class Call:
         given = list(args)
         while given and given[-1] is None:
             given.pop()
-        return cls(verb, tuple(plain(arg) for arg in given), kept, at=time.time())
+        return cls(verb, tuple(plain(arg) for arg in given), kept, at=now())
 
     def as_python(self, session: str = "s") -> str:
         """Return one line of Python that repeats it."""

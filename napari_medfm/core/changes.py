@@ -35,6 +35,8 @@ class Change:
         that undo could bring back.
     answer
         SHA-256 of the array that was answered, so that the same call can be compared.
+    lag
+        How many changes came between the call's snapshot and its commit.
     """
 
     call: Call
@@ -43,6 +45,7 @@ class Change:
     models: bool = False
     move: Move = "amend"
     answer: str | None = None
+    lag: int = 0
 
     @cached_property
     def parts(self) -> frozenset[str]:

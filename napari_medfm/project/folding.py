@@ -74,13 +74,14 @@ def _change(ws: Workspace, entry: Any, inward: Inward, reader: Reader) -> Change
     if not isinstance(entry, dict) or entry.get("move") not in _MOVES:
         raise BadFile("it is no entry")
     call, move, answer = call_of(entry.get("call")), entry["move"], entry.get("answer")
+    lag = reader.whole(entry.get("lag", 0))
     if not isinstance(answer, (str, type(None))):
         raise BadFile("it is no entry")
     before = ws.labelling
     if move in ("back", "forth"):
         if not (ws.undo() if move == "back" else ws.redo()):
             raise BadFile("it undoes what was never done")
-        return Change(call, before, ws.labelling, move=move, answer=answer)
+        return Change(call, before, ws.labelling, move=move, answer=answer, lag=lag)
     base = BEGINNING if move == "forget" else before
     after = applied(base, entry.get("effect"), inward, reader)
     if move == "step":
@@ -93,7 +94,7 @@ def _change(ws: Workspace, entry: Any, inward: Inward, reader: Reader) -> Change
             if before.images.get(name) is not image:
                 ws.admit(image)
         ws.amend(after)
-    return Change(call, base, after, move=move, answer=answer)
+    return Change(call, base, after, move=move, answer=answer, lag=lag)
 
 
 def _models(models: tuple[str, str], change: Change) -> tuple[str, str]:
@@ -135,7 +136,9 @@ def _with_heads(ws: Workspace, shelf: Shelf) -> Iterable[str]:
             )
         return states[id(state)]
 
-    old = (ws.labelling, *ws.past, *ws.future)
+    for change in ws.record:
+        if change.call.verb == "use_head":
+            whole(change.after)
     ws.restore(whole(ws.labelling), map(whole, ws.past), map(whole, ws.future))
     ws.record = [
         replace(
@@ -145,7 +148,6 @@ def _with_heads(ws: Workspace, shelf: Shelf) -> Iterable[str]:
         )
         for change in ws.record
     ]
-    del old
     return notes
 
 

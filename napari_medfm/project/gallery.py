@@ -19,6 +19,7 @@ from napari_medfm.project.references import (
     Reference,
     exists,
     find_file,
+    places_of,
     reference_of,
 )
 from napari_medfm.project.shelf import Shelf
@@ -115,13 +116,12 @@ class Gallery:
     def _looked_up(self, name: str, told: Reference) -> tuple[Reference, _Pixels]:
         if told.inside:
             return told, self._inside(name, told)
-        place = find_file(
-            told, self._shelf.home, self._also, self._seen.get(told.digest)
-        )
+        home, newer = self._shelf.home, self._seen.get(told.digest)
+        place = find_file(told, home, self._also, newer)
         if place is None:
             return told, _Pixels(self._gone(name, told))
         try:
-            loaded = read_image(place)
+            loaded = read_image(place, series=told.series)
         except MedfmError as error:
             why = f"Its file cannot be read any more: {error}"
             return told, _Pixels(MissingPixels(told.shape, told.dtype, why))
@@ -129,7 +129,7 @@ class Gallery:
             why = f"{place} is read differently by this program: its labels are kept"
             return told, _Pixels(MissingPixels(told.shape, told.dtype, why))
         here = replace(told, absolute=str(place), relative=self._relative(place))
-        if place not in (Path(told.absolute or ""), exists(told, self._shelf.home)):
+        if place not in (*places_of(newer, home), *places_of(told, home)):
             self.moved.append(f"{name} was found again as {place}")
         return here, _Pixels(loaded.data, loaded.levels, place, loaded.metadata)
 

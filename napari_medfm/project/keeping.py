@@ -56,6 +56,8 @@ def entry_of(change: Change, shelf: Shelf) -> dict[str, Any]:
         entry["effect"] = difference(change.before, change.after, shelf.outward)
     if change.answer is not None:
         entry["answer"] = change.answer
+    if change.lag:
+        entry["lag"] = change.lag
     return entry
 
 

@@ -80,10 +80,12 @@ def load_project(
     lock = None if read_only else _lock(folder, take_over, notes)
     try:
         where = None if images is None else Path(images).expanduser()
-        session, project, lines = _opened(folder, where, salvage, notes, options)
+        session, project, read = _opened(folder, where, salvage, notes, options)
         if lock is not None:
-            project.bind(_journal(folder, lines, notes), lock)
+            project.bind(_journal(folder, read), lock)
             project.flush()
+            if salvage:
+                session.save()
     except BaseException:
         if lock is not None:
             lock.release()
@@ -190,7 +192,7 @@ def _since(entries: list[Any], saved: int) -> int:
     return sum(verb != "save" for verb in verbs)
 
 
-def _journal(folder: Path, read: _Read, notes: list[str]) -> Journal:
+def _journal(folder: Path, read: _Read) -> Journal:
     """Open the journal for writing; one in an older form is written anew."""
     path = folder / JOURNAL
     if read.rewrite is None:

@@ -38,6 +38,8 @@ class Reference:
         None where the pixels are kept inside. No relative path leaves that folder.
     shape, dtype
         Of the pixels, channels included.
+    series
+        Which of a DICOM folder's series it is.
     metadata
         What the image's file said, where the pixels are kept inside.
     """
@@ -53,6 +55,7 @@ class Reference:
     affine: tuple[tuple[float, ...], ...]
     window: tuple[tuple[float, float], ...]
     group: str
+    series: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -83,6 +86,7 @@ class Reference:
             "affine": [list(row) for row in self.affine],
             "window": [list(pair) for pair in self.window],
             "group": self.group,
+            "series": self.series,
             "metadata": to_form(self.metadata),
         }
 
@@ -114,6 +118,7 @@ def reference_of(form: Any) -> Reference:
                 (_number(low), _number(high)) for low, high in _list(form["window"])
             ),
             group=_text(form["group"], 10_000),
+            series=None if form["series"] is None else _text(form["series"], 128),
             metadata=dict(from_form(form["metadata"])),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -176,8 +181,15 @@ def facts_of(image: Image, place: Path | None, home: Path) -> Reference:
         affine=tuple(tuple(row) for row in image.affine.tolist()),
         window=tuple((float(low), float(high)) for low, high in image.window),
         group=image.group,
+        series=series_of(image) if place is not None and place.is_dir() else None,
         metadata={} if place is not None else _plain_metadata(image),
     )
+
+
+def series_of(image: Image) -> str | None:
+    """Return the DICOM series that an image was read from, where it says so."""
+    found = image.metadata.get("series_uid")
+    return found if isinstance(found, str) and found else None
 
 
 def _plain_metadata(image: Image) -> dict[str, Any]:
@@ -194,7 +206,7 @@ def _plain_metadata(image: Image) -> dict[str, Any]:
 
 
 def file_bytes(path: Path) -> int:
-    """Return the size of a file, or of all plain files of a folder.
+    """Return the size of a file, or of all plain files below a folder.
 
     Raises
     ------
@@ -210,7 +222,7 @@ def file_bytes(path: Path) -> int:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, or of a folder's plain files by name.
+    """Return the SHA-256 of a file, or of the plain files below a folder by name.
 
     Raises
     ------
@@ -220,14 +232,15 @@ def file_digest(path: Path) -> str:
     if path.is_dir():
         digest = hashlib.sha256()
         for entry in _files(path):
-            digest.update(f"{entry.name}\0{file_digest(entry)}\n".encode())
+            name = entry.relative_to(path).as_posix()
+            digest.update(f"{name}\0{file_digest(entry)}\n".encode())
         return digest.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_file())
+    return sorted(p for p in folder.rglob("*") if p.is_file())
 
 
 def find_file(
@@ -243,7 +256,7 @@ def find_file(
     newer
         Where the same content was seen last.
     """
-    places = [*_places(newer, home), *_places(reference, home)]
+    places = [*places_of(newer, home), *places_of(reference, home)]
     for place in places:
         if _holds(place, reference):
             return place
@@ -253,6 +266,8 @@ def find_file(
             continue
         nearby = sorted(_below(root, depth), key=lambda p: p.name != name)
         for place in nearby:
+            if place.is_dir() and place.name != name:
+                continue
             if _holds(place, reference):
                 return place
     return None
@@ -260,11 +275,12 @@ def find_file(
 
 def exists(reference: Reference, home: Path) -> Path | None:
     """Return where an image's file was, if something still lies there."""
-    places = _places(reference, home)
+    places = places_of(reference, home)
     return next((place for place in places if os.path.lexists(place)), None)
 
 
-def _places(reference: Reference | None, home: Path) -> list[Path]:
+def places_of(reference: Reference | None, home: Path) -> list[Path]:
+    """Return where a file was seen, from the project and in full."""
     if reference is None:
         return []
     told = [] if reference.relative is None else [home / reference.relative]

@@ -231,7 +231,8 @@ def _clear_up(ws: Workspace, project: Project) -> None:
     """Remove label maps of earlier saves, and heads that nothing brings back."""
     shelf = project.shelf
     facts = json.loads((shelf.folder / FACTS).read_text("utf-8"))
-    states = (ws.labelling, *ws.past, *ws.future)
+    given = [c.after for c in ws.record if c.call.verb == "use_head"]
+    states = (ws.labelling, *ws.past, *ws.future, *given)
     held = [head for s in states for head in (s.head, *s.heads.values())]
     heads = {shelf.head(head) for head in held if head is not None}
     keep = {head_path(shelf.folder, digest).name for digest in heads}

@@ -18,7 +18,7 @@ from napari_medfm.engine.rawzarr import blocks_of
 from napari_medfm.project.effects import Outward
 from napari_medfm.project.layout import head_path, pixels_path
 from napari_medfm.project.pixels import copy_pixels, keep_pixels
-from napari_medfm.project.references import Reference, facts_of
+from napari_medfm.project.references import Reference, facts_of, series_of
 from napari_medfm.readers import read_image
 from napari_medfm.verbs.headfile import head_bytes
 
@@ -126,6 +126,8 @@ class Shelf:
                 if source.is_dir():
                     copy_pixels(source, pixels_path(self.folder, known.digest))
                     self.kept[image.name] = known.nbytes
+                elif not getattr(image.data, "why", None):
+                    continue
             else:
                 known = replace(known, relative=self._relative(known))
             self.references[image.uid] = known
@@ -142,7 +144,7 @@ def _holds(path: Path | None, image: Image) -> bool:
     if path is None:
         return False
     try:
-        loaded = read_image(path)
+        loaded = read_image(path, series=series_of(image) if path.is_dir() else None)
     except (MedfmError, OSError):
         return False
     mine, other = image.data, loaded.data

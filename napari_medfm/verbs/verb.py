@@ -91,12 +91,12 @@ class BoundVerb(Generic[P, T]):
         """Check the arguments, take the snapshot, and return what is to be done."""
         work = self._plan(self._workspace, *args, **kwargs)
         call = Call.of(self._name, args, kwargs)
-        workspace = self._workspace
+        workspace, asked = self._workspace, self._workspace.taken
 
         def commit(answer: Any) -> T:
             if not work.fresh():
                 return work.commit(answer)
-            return workspace.commit(lambda: work.commit(answer), call)
+            return workspace.commit(lambda: work.commit(answer), call, asked)
 
         return Work(work.title, work.steps, commit)
 

@@ -49,6 +49,8 @@ class Workspace:
         How the last similarity map of each image (by its uid) was made.
     record
         All changes since the session began, or since `forget_past`.
+    taken
+        How many changes there were since the session began.
     keeper
         Writes each change down; None where there is no project.
     """
@@ -71,30 +73,37 @@ class Workspace:
         self.given: set[str] = set()
         self.similar: dict[int, dict[str, Any]] = {}
         self.record: list[Change] = []
+        self.taken = 0
         self.keeper: Keeper | None = None
         self.labelling = Labelling(classes=(BACKGROUND,))
         self._past: list[Labelling] = []
         self._future: list[Labelling] = []
 
-    def commit(self, change: Callable[[], T], call: Call) -> T:
-        """Make a change, write the call down, and tell whoever listens."""
-        before, models, depth = (
-            self.labelling,
-            (self.encoder, self.segmenter),
-            self.depth,
-        )
+    def commit(
+        self, change: Callable[[], T], call: Call, asked: int | None = None
+    ) -> T:
+        """Make a change, write the call down, and tell whoever listens.
+
+        Parameters
+        ----------
+        asked
+            What `taken` was when the call's snapshot was taken; now if None.
+        """
+        before, models = self.labelling, (self.encoder, self.segmenter)
+        depth, lag = self.depth, 0 if asked is None else self.taken - asked
         value = change()
         call = replace(call, result=getattr(value, "as_code", None))
         changed = models != (self.encoder, self.segmenter)
         move = _MOVES.get(call.verb) or ("step" if self.depth > depth else "amend")
         now, answer = self.labelling, answer_digest(value)
-        self.take(Change(call, before, now, changed, move, answer))
+        self.take(Change(call, before, now, changed, move, answer, lag))
         self.changed.emit(self.record[-1])
         return value
 
     def take(self, change: Change) -> None:
         """Add a change to the record, in memory and where it is kept."""
         self.history.append(change.call)
+        self.taken += 1
         if change.move == "forget":
             change = replace(change, before=Labelling(classes=(BACKGROUND,)))
             self.record.clear()

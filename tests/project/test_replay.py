@@ -1,0 +1,126 @@
+"""Everything can be made again from images and journal, bit for bit."""
+
+import json
+
+import numpy as np
+import pytest
+from toys import ENCODER, SEGMENTER, ToyEncoder, ToySegmenter
+
+from napari_medfm import encoders, segmenters
+from napari_medfm.cli import main
+from napari_medfm.core.forms import dumps
+from napari_medfm.project.journal import new_journal, read_journal
+
+
+@pytest.fixture
+def toy_models(monkeypatch):
+    for folder, spec, toy in (
+        (encoders, ENCODER, ToyEncoder),
+        (segmenters, SEGMENTER, ToySegmenter),
+    ):
+        monkeypatch.setattr(folder, "spec_of", lambda name, spec=spec: spec)
+        monkeypatch.setattr(folder, "load", lambda name, toy=toy, **_: toy())
+
+
+@pytest.fixture
+def case(worked, tmp_path, toy_models):
+    session = worked
+    at = [(70, 110)]
+    session.similarity("file", at=at, against=[(10, 10)])
+    shown = session.similarity("array", at=at)["array"] > 0.5
+    session.accept("array", shown, "vessel", origin="similarity")
+    ball = session.propagate("volume", session.mask("volume", 6), plane=6)
+    session.accept("volume", ball, "lesion")
+    session.segment_all("file")
+    session.accept("file", session.predict("file"))
+    session.undo()
+    session.fit("auto")
+    session.predict("volume", planes=[3])
+    session.save(tmp_path / "case.medfm")
+    session.close()
+    return tmp_path / "case.medfm"
+
+
+def test_replay_makes_the_same_bits(case, capsys):
+    before = sorted((p, p.stat().st_mtime_ns) for p in case.rglob("*"))
+    assert main(["replay", str(case), "--check"]) == 0
+    assert "bit for bit" in capsys.readouterr().out
+    assert sorted((p, p.stat().st_mtime_ns) for p in case.rglob("*")) == before
+
+
+def test_predictions_that_were_overtaken_are_made_as_they_were(
+    worked, tmp_path, toy_models
+):
+    late = worked.predict.start("array")
+    early = late.result
+    worked.annotate("file", "vessel", points=[(100, 30), (20, 20)])
+    worked.fit("ridge")
+    worked.accept("array", early())
+    worked.save(tmp_path / "case.medfm")
+    worked.close()
+    assert main(["replay", str(tmp_path / "case.medfm"), "--check"]) == 0
+
+
+def forged(case, change):
+    """Write the journal again with some entry changed, with right digests."""
+    path = case / "journal.jsonl"
+    entries = json.loads(dumps(list(read_journal(path).entries)))
+    for entry in entries[1:]:
+        change(entry)
+    path.unlink()
+    new_journal(path, entries)
+
+
+@pytest.mark.parametrize(
+    ("verb", "message"),
+    [
+        ("segment", "the mask differ in"),
+        ("predict", "the answer is not the same"),
+        ("similarity", "the answer is not the same"),
+        ("fit", "the head"),
+    ],
+)
+def test_the_first_difference_is_told(case, capsys, verb, message):
+    def change(entry):
+        if entry["call"]["verb"] != verb:
+            return
+        if verb == "segment":
+            entry.pop("answer")
+            entry["call"]["kwargs"]["box"] = [20, 60, 90, 130]
+        elif verb == "fit":
+            entry["call"]["args"] = ["knn"]
+        else:
+            entry["answer"] = "0" * 64
+
+    forged(case, change)
+    assert main(["replay", str(case), "--check"]) == 1
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert f"s.{verb}(" in errors
+    assert main(["replay", str(case)]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_replay_needs_the_images(case, capsys, disc_file):
+    disc_file.unlink()
+    assert main(["replay", str(case)]) == 1
+    assert "put it back" in capsys.readouterr().err
+
+
+@pytest.mark.weights
+def test_replay_with_the_real_models(real_weights, tmp_path):
+    from napari_medfm import Session
+    from napari_medfm.sample_data import load
+
+    sample = load("pathology")
+    session = Session()
+    session.add_image(np.asarray(sample.data)[:160, :192], name="x")
+    session.add_class("nucleus")
+    session.annotate("x", "nucleus", points=[(60, 60), (40, 100)])
+    session.annotate("x", "background", points=[(10, 10), (120, 30)])
+    session.fit("ridge")
+    session.accept("x", session.predict("x"))
+    session.accept("x", session.segment("x", points=[(60, 60)]), "nucleus")
+    session.save(tmp_path / "case.medfm")
+    session.close()
+    assert main(["replay", str(tmp_path / "case.medfm"), "--check"]) == 0
