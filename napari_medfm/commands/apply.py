@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from argparse import Namespace
 from collections import Counter
@@ -10,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_medfm.commands import options
+from napari_medfm.commands.inputs import Input, inputs_of
 from napari_medfm.commands.say import Stopwatch, UsageError, say, table, warn
 from napari_medfm.core.errors import BadFile, BadInput, WriteFailed
+from napari_medfm.engine.atomic import atomic_bytes
 
 if TYPE_CHECKING:
     from napari_medfm.session import Session
@@ -23,6 +27,9 @@ _FORMATS = (
 )
 
 
+SUMMARY = "apply-summary.csv"
+
+
 class Outcome(NamedTuple):
     """What became of one image."""
 
@@ -30,6 +37,8 @@ class Outcome(NamedTuple):
     result: str
     found: str = ""
     seconds: str = ""
+    mask: str = ""
+    error: str = ""
 
 
 def register(commands: options.Commands) -> None:
@@ -38,9 +47,10 @@ def register(commands: options.Commands) -> None:
         "apply",
         help="apply a head to images",
         description="Apply a head to images and write a mask and its provenance for "
-        "each. An image that fails is reported and the others go on. A mask that this "
-        "head has already written is left as it is, so that an interrupted run can be "
-        "started again.",
+        "each. Folders are looked through; a folder of DICOM files is one image. An "
+        "image that fails is reported and the others go on. A mask that this head has "
+        "already made of this very image is left as it is, so that an interrupted run "
+        f"can be started again. DIR/{SUMMARY} tells what became of each.",
     )
     parser.add_argument("head", type=Path, metavar="HEAD")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
@@ -58,66 +68,83 @@ def run(args: Namespace) -> int:
     """Apply to every image; 1 if one failed."""
     from napari_medfm.verbs.headfile import read_head
 
-    targets = _targets(args.images, args.out, args.format)
+    inputs = inputs_of(args.images)
+    if not inputs:
+        raise UsageError(f"{args.images[0]} holds no image that can be read")
+    targets = _targets(inputs, args.out, args.format)
+    summary = _summary(args.out)
     model = read_head(args.head)
     encoder = model.card.get("encoder", {}).get("name")
     if not isinstance(encoder, str):
         raise BadFile(f"{args.head} does not say which encoder it needs")
     session = options.session_of(args, encoder=encoder)
     session.use_head(model)
-    outcomes = []
-    for path, target in zip(args.images, targets, strict=True):
-        outcome = _outcome(session, model, path, target, args)
+    outcomes: list[Outcome] = []
+    for item, target in zip(inputs, targets, strict=True):
+        outcome = _outcome(session, model, item.path, target, args)
         outcomes.append(outcome)
+        _write_summary(summary, outcomes)
         say(f"{outcome.image}: {outcome.result} {outcome.seconds}".rstrip())
     say("")
-    table(("image", "result", "share of pixels", "seconds"), outcomes)
+    header = ("image", "result", "share of pixels", "seconds")
+    table(header, [outcome[: len(header)] for outcome in outcomes])
     failed = sum(outcome.result == "failed" for outcome in outcomes)
     say(f"{len(outcomes) - failed} of {len(outcomes)} images done, masks in {args.out}")
     return 1 if failed else 0
 
 
-def _targets(images: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
+def _summary(folder: Path) -> Path:
+    """Return where the summary goes; a file there that is none of ours stays."""
+    path = folder / SUMMARY
+    if path.exists():
+        with path.open("rb") as stream:
+            if not stream.read(64).startswith(b"image,result,"):
+                raise UsageError(f"{path} is not a summary of this command: move it")
+    return path
+
+
+def _write_summary(path: Path, outcomes: Sequence[Outcome]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(Outcome._fields)
+    writer.writerows(outcomes)
+    atomic_bytes(path, text.getvalue().encode())
+
+
+def _targets(inputs: Sequence[Input], folder: Path, suffix: str) -> list[Path]:
     """Return where each mask goes; never two in one place."""
-    targets = [folder / f"{_stem(image)}.{suffix}" for image in images]
+    targets = [folder / f"{item.place}.{suffix}" for item in inputs]
+    pairs = list(zip(inputs, targets, strict=True))
     twice = [target for target, count in Counter(targets).items() if count > 1]
     if twice:
-        both = [str(i) for i, t in zip(images, targets, strict=True) if t == twice[0]]
+        both = [str(item.path) for item, target in pairs if target == twice[0]]
         raise UsageError(
             f"{' and '.join(both)} would both be written to {twice[0]}: apply them "
             "with different --out folders"
         )
-    for image, target in zip(images, targets, strict=True):
-        if target.resolve() == image.resolve():
+    for item, target in pairs:
+        if target.resolve() == item.path.resolve():
             raise UsageError(f"{target} is the image itself: choose another --out")
     return targets
-
-
-def _stem(path: Path) -> str:
-    from napari_medfm.readers import suffixes
-
-    name = path.resolve().name
-    for suffix in sorted(suffixes(), key=len, reverse=True):
-        if name.lower().endswith(suffix) and len(name) > len(suffix):
-            return name[: -len(suffix)]
-    return name
 
 
 def _outcome(
     session: Session, model: TrainedModel, path: Path, target: Path, args: Namespace
 ) -> Outcome:
-    watch = Stopwatch()
+    watch, facts = Stopwatch(), options.image_facts(args)
     try:
         if target.exists() and not args.overwrite:
-            return _finished(model, path, target)
+            return _finished(session, model, (path, target), facts)
         with watch.timed():
-            found = _write(session, path, target, options.image_facts(args))
-    except (BadFile, BadInput, WriteFailed) as error:
+            found = _write(session, path, target, facts)
+    except (BadFile, BadInput, WriteFailed, MemoryError) as error:
         if args.debug:
             raise
-        warn(f"{path}: {error}")
-        return Outcome(str(path), "failed")
-    return Outcome(str(path), "written", found, f"{watch.seconds:.1f}")
+        why = str(error) or "not enough memory"
+        warn(f"{path}: {why}")
+        return Outcome(str(path), "failed", error=why)
+    seconds = f"{watch.seconds:.1f}"
+    return Outcome(str(path), "written", found, seconds, str(target))
 
 
 def _write(session: Session, path: Path, target: Path, facts: dict[str, Any]) -> str:
@@ -134,22 +161,54 @@ def _write(session: Session, path: Path, target: Path, facts: dict[str, Any]) ->
     return ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
 
 
-def _finished(model: TrainedModel, path: Path, target: Path) -> Outcome:
-    """Accept a mask of an earlier run, if its provenance names this very head.
+def _finished(
+    session: Session,
+    model: TrainedModel,
+    pair: tuple[Path, Path],
+    facts: dict[str, Any],
+) -> Outcome:
+    """Accept a mask of an earlier run, if this head made it of this very image.
+
+    Known by what is in them: head, pixels and affine as its provenance has them, and
+    the mask file as it was written.
 
     Raises
     ------
     BadInput
-        If something else wrote it.
+        If anything else is there.
     """
+    from napari_medfm.exporters import file_digest
+
+    path, target = pair
     record = target.with_name(target.name + ".provenance.json")
     try:
-        head = json.loads(record.read_text("utf-8"))["head"]
+        told = json.loads(record.read_text("utf-8"))
+        told = told["head"], told["image"], told["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
-        head = None
-    if head != json.loads(json.dumps(model.card)):
+        told = None, {}, None
+    why = None
+    if told[0] != json.loads(json.dumps(model.card)):
+        why = "is not by this head"
+    elif told[2] != file_digest(target):
+        why = "was changed since it was written"
+    elif not _is_of(session, path, told[1], facts):
+        why = f"was made of other pixels than {path.name} has now"
+    if why is not None:
         raise BadInput(
-            f"{target} exists and is not by this head: choose another --out, or add "
-            "--overwrite"
+            f"{target} exists and {why}: choose another --out, or add --overwrite"
         )
-    return Outcome(str(path), "there already")
+    return Outcome(str(path), "there already", mask=str(target))
+
+
+def _is_of(session: Session, path: Path, told: Any, facts: dict[str, Any]) -> bool:
+    name = session.add_image(path, **facts)
+    try:
+        image = session.images[name]
+        here = image.sha256(), image.affine.tolist()
+        return isinstance(told, dict) and here == (
+            told.get("sha256"),
+            told.get("affine"),
+        )
+    finally:
+        session.remove_image(name)
+        session.forget_past()

@@ -162,7 +162,7 @@ def _contents(
     values, counts = np.unique(labels.values, return_counts=True)
     pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
     unnamed = sorted(set(pixels) - set(known))
-    digest = _digest(written)
+    digest = file_digest(written)
     return {
         "file": name,
         "format": chosen.name,
@@ -177,7 +177,7 @@ def _contents(
     }
 
 
-def _digest(written: Path) -> str:
+def file_digest(written: Path) -> str:
     """Return the SHA-256 of a file; of a folder, over names and files in order."""
     digest = hashlib.sha256()
     single = written.is_file()

@@ -211,7 +211,7 @@ def _equal(one: Any, other: Any) -> bool:
 def _pixels(what: str, old: Any, new: Any) -> str:
     if new is None or old.shape != new.shape:
         return f"{what} is not there"
-    return f"{what} differ in {int((old != new).sum())} of {old.size} pixels"
+    return f"{what}: {int((old != new).sum())} of {old.size} pixels differ"
 
 
 def _shown(change: Change) -> str:

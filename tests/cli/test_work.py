@@ -188,3 +188,75 @@ def test_the_tours_script_does_it_again(shell, tmp_path, monkeypatch):
         (folder / name).unlink()
     exec(compile((folder / "script.py").read_text(), "script.py", "exec"), {})  # noqa: S102
     assert {name: (folder / name).read_bytes() for name in made} == before
+
+
+def test_apply_knows_finished_masks_by_what_they_hold(
+    shell, head_file, disc_file, tmp_path
+):
+    import tifffile
+
+    out = tmp_path / "masks"
+    image, _ = disc_file
+    words = ["apply", head_file, image, "--out", out, "--format", "tif"]
+    shell(*words)
+    mask = (out / "disc.tif").read_bytes()
+    pixels = tifffile.imread(image)
+    tifffile.imwrite(image, pixels[::-1])
+    code, _, errors = shell(*words)
+    assert code == 1
+    assert "other pixels" in errors
+    tifffile.imwrite(image, pixels)
+    assert shell(*words)[0] == 0
+    (out / "disc.tif").write_bytes(mask + b"x")
+    code, _, errors = shell(*words)
+    assert code == 1
+    assert "was changed since" in errors
+    assert (out / "disc.tif").read_bytes() == mask + b"x"
+
+
+def test_apply_looks_through_folders_and_sums_up(
+    shell, head_file, disc_file, ball_file, tmp_path
+):
+    import csv
+    import shutil
+
+    folder = disc_file[0].parent
+    (folder / "deep" / "er").mkdir(parents=True)
+    shutil.copy(disc_file[0], folder / "deep" / "er" / "disc.tif")
+    (folder / "notes.txt").write_text("no image")
+    (folder / ".hidden.tif").write_text("no image")
+    (folder / "link").symlink_to(folder)
+    (folder / "bad.nii.gz").write_bytes(b"not an image")
+    out = tmp_path / "masks"
+    words = ["apply", head_file, folder, "--out", out, "--format", "nii.gz"]
+    code, output, _ = shell(*words)
+    assert code == 1
+    assert "3 of 4" in output
+    for name in ("disc", "ball", "deep/er/disc"):
+        assert (out / f"{name}.nii.gz").is_file()
+    with (out / "apply-summary.csv").open() as file:
+        rows = {
+            row["image"].removeprefix(f"{folder}/"): row for row in csv.DictReader(file)
+        }
+    assert {name: row["result"] for name, row in rows.items()} == {
+        "bad.nii.gz": "failed",
+        "ball.nii.gz": "written",
+        "deep/er/disc.tif": "written",
+        "disc.tif": "written",
+    }
+    assert "bad.nii.gz" in rows["bad.nii.gz"]["error"]
+    assert rows["disc.tif"]["mask"] == str(out / "disc.nii.gz")
+    code, output, _ = shell(*words)
+    assert output.count("there already") == 6
+    (out / "apply-summary.csv").write_text("mine")
+    assert shell(*words)[0] == 2
+    assert (out / "apply-summary.csv").read_text() == "mine"
+
+
+def test_apply_to_a_folder_without_images(shell, head_file, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, _, errors = shell(
+        "apply", head_file, tmp_path / "empty", "--out", tmp_path / "o"
+    )
+    assert code == 2
+    assert "no image" in errors

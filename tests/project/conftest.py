@@ -59,7 +59,7 @@ def worked(session, disc, disc_file, ball):
     session.annotate("volume", "vessel", points=[(50, 60)], plane=6)
     session.fit("ridge")
     mask = session.segment("file", box=(30, 70, 110, 150))
-    session.segment("volume", points=[(50, 60)], plane=6)
+    session.segment("volume", (24, 34, 76, 86), [(50, 60)], [1], plane=6)
     session.accept("file", mask, "lesion")
     session.accept("array", session.predict("array", planes=None))
     session.set_threshold("array", "lesion", 0.3)
