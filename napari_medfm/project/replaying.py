@@ -112,8 +112,9 @@ class _Again:
         if call.verb == "add_image":
             _admit(self._session, change)
         elif call.verb == "use_head":
-            head, classes = change.after.head, change.after.classes
-            ws.change(ws.labelling.but(head=head, classes=classes))
+            after = change.after
+            given = {"head": after.head, "heads": dict(after.heads)}
+            ws.change(ws.labelling.but(classes=after.classes, **given))
         else:
             value = self._value(number, change)
             if call.result is not None:

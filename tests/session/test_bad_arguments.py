@@ -207,7 +207,6 @@ TABLE = {
             "threshold": ["half", NAN, INF, -1, 0, 1, HUGE, None, [0.5], True, 1j],
         },
     ),
-    "save": ({}, {"path": [*NO_PATH, "no-suffix", None]}),
     "use_head": ({"head": None}, {"head": [*NO_PATH, None, "no-such.head", {}]}),
     "embed": (
         {"image": "ct"},
