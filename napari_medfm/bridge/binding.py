@@ -91,15 +91,16 @@ class Binding:
 
     def _take(self, layer: Layer, image: Image) -> None:
         held = self._layers.setdefault(image.uid, [])
-        if layer not in held:
+        is_new = layer not in held
+        if is_new:
             held.append(layer)
         bond = self._bonds.get(layer.unique_id)
         if bond is None or bond.uid != image.uid:
             self._bonds[layer.unique_id] = _Bond(image.uid, layer.data)
             layer.events.data.disconnect(self._data_changed)
             layer.events.data.connect(self._data_changed)
-            if self.on_bound is not None:
-                self.on_bound(layer, image)
+        if is_new and self.on_bound is not None:
+            self.on_bound(layer, image)
 
     def show_images(self) -> None:
         """Show each new image of the session; take away the layers of those that left.

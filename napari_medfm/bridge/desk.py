@@ -24,6 +24,7 @@ from napari_medfm.bridge.opening import Opening
 from napari_medfm.bridge.placing import Placing
 from napari_medfm.bridge.prompt import Prompting
 from napari_medfm.bridge.running import Runner
+from napari_medfm.bridge.saving import Saving
 from napari_medfm.bridge.similar import Similar
 from napari_medfm.bridge.timeline import Timeline
 from napari_medfm.bridge.tools import ToolBelt
@@ -76,6 +77,7 @@ class Desk:
         self.exporting = Exporting(self)
         self.labels = LabelsView(self)
         self.edits = Edits(self)
+        self.saving = Saving(self)
         self.keys = Keys(self)
         self.binding.on_bound = self.placing.watch
         self.binding.on_removed = self._image_removed
@@ -235,6 +237,7 @@ class Desk:
         self.changed.emit()
 
     def _layer_made(self, image: str, role: Role, layer: Layer) -> None:
+        self.saving.watch(image, role, layer)
         if role == "labels":
             self.edits.watch(image, layer)
 
@@ -362,6 +365,7 @@ class Desk:
     def _show_images(self) -> None:
         """Bring the image layers in step: images come and go, and are moved."""
         images = self.session.labelling.images
+        self.placing.render()
         if images is self._images:
             return
         for name, image in (self._images or {}).items():
@@ -370,7 +374,6 @@ class Desk:
         self._images = images
         with self.mirror.same_selection():
             self.binding.show_images()
-        self.placing.render()
         if self._uid is not None and self.image is None:
             self._put_down()
             self._follow_active()

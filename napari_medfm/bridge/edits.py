@@ -34,6 +34,7 @@ class Edits:
     def watch(self, image: str, layer: Layer) -> None:
         """Listen to the strokes in the labels of an image."""
         layer.events.paint.connect(lambda event: self._painted(image, event.source))
+        layer.events.data.connect(lambda event: self._replaced(image, event.source))
 
     def _painted(self, image: str, layer: Layer) -> None:
         desk = self._desk
@@ -41,6 +42,15 @@ class Edits:
         flat = layer.n_edit_dimensions == 2
         if layer.ndim == 3 and flat and desk.binding.problem_here(image) is None:
             plane = desk.binding.plane(image)
+        self._await(image, layer, plane)
+
+    def _replaced(self, image: str, layer: Layer) -> None:
+        """``layer.data = array``: by the user, unless the desk shows its own labels."""
+        if not self._desk.mirror.updating:
+            self._await(image, layer, None)
+
+    def _await(self, image: str, layer: Layer, plane: int | None) -> None:
+        desk = self._desk
         now = (image, layer, plane)
         if self._pending is not None and self._pending != now:
             self.flush()
@@ -55,6 +65,8 @@ class Edits:
             return
         image, layer, plane = pending
         data = np.array(layer.data if plane is None else layer.data[plane])
+        if self._is_known(image, data, plane):
+            return
         try:
             self._know(data)
             desk.session.accept(image, data, plane=plane, origin="edited")
@@ -65,6 +77,10 @@ class Edits:
         desk.timeline.branch()
         desk.labels.already_shows(image)
         desk.changed.emit()
+
+    def _is_known(self, image: str, data: Any, plane: int | None) -> bool:
+        known = self._desk.session.labels(image)
+        return np.array_equal(known if plane is None else known[plane], data)
 
     def _know(self, data: Any) -> None:
         """Add a class for a value the user painted that has none yet."""

@@ -30,11 +30,8 @@ class LabelsView:
         )
         layer = desk.mirror.layer(image, "labels")
         if not items:
-            self._shown.pop(image, None)
-            if layer is not None:
-                # Empty as well as unseen: it can still be selected and painted in.
-                layer.data = np.zeros_like(layer.data)
-                desk.mirror.hide(image, "labels")
+            if self._shown.pop(image, None) is not None:
+                desk.mirror.empty(image, "labels")
             return
         shown = self._shown.get(image)
         if layer is not None and shown == (items, desk.classes):

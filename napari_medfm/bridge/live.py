@@ -12,6 +12,7 @@ from napari_medfm.bridge import looks
 from napari_medfm.bridge.asking import Ask
 from napari_medfm.core.results import Prediction
 from napari_medfm.core.state import Labelling
+from napari_medfm.verbs.labelling import by_hand, label_map
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
@@ -35,6 +36,7 @@ class Live:
         self._quick: Any = None
         self._accepted_here = False
         self.automatic = True
+        self.keep_by_hand = True
 
     def _lesson(self) -> object:
         session = self._desk.session
@@ -301,14 +303,41 @@ class Live:
         if not self.whole and not desk.hand.ready():
             return False
         plane = None if self.whole else here[1]
-        done = desk.act(lambda: desk.session.accept(here[0], found, plane=plane))
+        words = self._at_odds(found, plane)
+        done = desk.act(
+            lambda: desk.session.accept(
+                here[0], found, plane=plane, keep_by_hand=self.keep_by_hand
+            )
+        )
         if done:
             self.set_visible(False)
             self._accepted_here = True
             planes = "all planes" if plane is None else "this plane"
             where = "" if here[1] is None else f" on {planes}"
-            desk.say(f"Accepted into the labels{where}. Undo with Ctrl+Z")
+            desk.say(f"Accepted into the labels{where}{words}. Undo with Ctrl+Z")
         return done
+
+    @property
+    def against_hand(self) -> bool:
+        """Whether anything was accepted by hand that a prediction could replace."""
+        desk = self._desk
+        return any(
+            item.image == desk.image and item.origin != "prediction"
+            for item in desk.session.labelling.accepted
+        )
+
+    def _at_odds(self, found: Prediction, plane: int | None) -> str:
+        """Say what becomes of what was accepted by hand and is predicted otherwise."""
+        desk, source = self._desk, self._desk.source
+        if source is None or not self.against_hand:
+            return ""
+        state = desk.session.labelling
+        odds = by_hand(state, source) & (label_map(state, source) != found.labels)
+        if not (odds if plane is None else odds[plane]).any():
+            return ""
+        if self.keep_by_hand:
+            return "; what you had accepted or corrected by hand stayed as it was"
+        return "; it replaced what you had accepted by hand"
 
 
 def verdict_of(model: Any) -> str:

@@ -70,6 +70,7 @@ class Mirror:
         self._planes: dict[tuple[str, Role], int | None] = {}
         self._anchors: dict[str, Layer] = {}
         self._blank: set[tuple[str, Role]] = set()
+        self.updating = False
         viewer.layers.events.removed.connect(self._forget)
 
     def show(
@@ -128,11 +129,25 @@ class Mirror:
         if not np.array_equal(layer.translate, geometry["translate"]):
             layer.translate = geometry["translate"]
         if data is not layer.data:
-            layer.data = data
+            self._put(layer, data)
         for name, value in style.items():
             if name not in given or not _same(given[name], value):
                 setattr(layer, name, value)
         layer.metadata["medfm style"] = dict(style)
+
+    def _put(self, layer: Layer, data: Any) -> None:
+        self.updating = True
+        try:
+            layer.data = data
+        finally:
+            self.updating = False
+
+    def empty(self, image: str, role: Role) -> None:
+        """Show zeros in a role, unseen: it can still be selected and painted in."""
+        layer = self._layers.get((image, role))
+        if layer is not None:
+            self._put(layer, np.zeros_like(layer.data))
+        self.hide(image, role)
 
     def hide(self, image: str, role: Role) -> None:
         """Show nothing in a role any more.
@@ -170,6 +185,10 @@ class Mirror:
         """Return a role's layer, if it shows anything."""
         key = (image, role)
         return None if key in self._blank else self._layers.get(key)
+
+    def plane_of(self, image: str, role: Role) -> int | None:
+        """Return the plane that a role shows, None if it shows all."""
+        return self._planes.get((image, role))
 
     def role_of(self, layer: Layer) -> tuple[str, Role] | None:
         """Return image and role of a layer of ours, None for any other."""

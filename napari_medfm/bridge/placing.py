@@ -41,15 +41,18 @@ class Placing:
         self._ours = False
 
     def watch(self, layer: Layer, image: Image) -> None:
-        """Follow a layer from now on; it lies where its image does."""
-        if image.uid not in self._places:
-            rigid = image.affine @ np.linalg.inv(matrix_of(layer))
+        """Follow a layer from now on; the first of an image lies where that does."""
+        matrix = matrix_of(layer)
+        place = self._places.get(image.uid)
+        if place is None:
+            rigid = image.affine @ np.linalg.inv(matrix)
             self._places[image.uid] = _Place(image.affine, rigid)
+        elif not np.allclose(place.rigid @ matrix, image.affine):
+            self._layer_moved_to(layer)
         for name in FOLLOWED:
             event = getattr(layer.events, name)
             event.disconnect(self._layer_moved)
             event.connect(self._layer_moved)
-        self._layer_moved_to(layer)
 
     def _layer_moved(self, event: Any) -> None:
         self._layer_moved_to(event.source)

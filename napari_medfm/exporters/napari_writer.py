@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.image import Image
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.engine.intake import image_of
 from napari_medfm.engine.provenance import provenance_of
@@ -16,12 +18,22 @@ from napari_medfm.exporters import export_labels
 _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2")
 
 
+@dataclass(frozen=True, eq=False)
+class Written:
+    """What a layer of this program is of: its image's geometry, classes, making."""
+
+    image: Image
+    classes: tuple[LabelClass, ...]
+    record: dict[str, Any]
+
+
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write a Labels layer, with its provenance beside it.
 
     Geometry and class names come from ``meta["metadata"]["napari_medfm"]`` where the
-    layer has them (``affine``, ``metadata``, ``classes`` as ``{name: value}``), from
-    the layer's own transform otherwise.
+    layer has them (``shown``, which this program's own layers have and which returns a
+    `Written`; or ``affine``, ``metadata``, ``classes`` as ``{name: value}``), from the
+    layer's own transform otherwise.
 
     Parameters
     ----------
@@ -42,6 +54,10 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """
     values = np.asarray(data)
     known = dict((meta.get("metadata") or {}).get("napari_medfm") or {})
+    ours = known["shown"](values) if callable(known.get("shown")) else None
+    if isinstance(ours, Written):
+        files = export_labels(path, values, ours.image, ours.classes, ours.record)
+        return [str(p) for p in files]
     affine = known.get("affine")
     spacing = known.get("spacing")
     if affine is None and spacing is None:

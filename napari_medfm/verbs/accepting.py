@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,7 +16,7 @@ from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Accepted, Labelling
 from napari_medfm.verbs.gesture import Deed
-from napari_medfm.verbs.labelling import class_of, label_map, with_accepted
+from napari_medfm.verbs.labelling import by_hand, class_of, label_map, with_accepted
 from napari_medfm.verbs.workspace import Workspace
 
 Origin = Literal["mask", "prediction", "similarity", "edited", "imported", "imported"]
@@ -29,6 +30,7 @@ def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
     plane: int | None = None,
     origin: Origin | None = None,
     provenance: Mapping[str, Any] | None = None,
+    keep_by_hand: bool = False,
 ) -> Deed[None]:
     """Take a mask or prediction into the image's label map.
 
@@ -46,6 +48,9 @@ def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
         last similarity map asked of this image.
     provenance
         How an array was made, as JSON values; masks and predictions carry it along.
+    keep_by_hand
+        Leave what was accepted otherwise than from a prediction (outlines, similar
+        places, edits, erasures) as it is, whatever ``what`` says there.
 
     Raises
     ------
@@ -53,6 +58,8 @@ def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
         If there is nothing to accept, or it does not fit image and classes.
     """
     source, state = ws.image(image), ws.labelling
+    if not isinstance(keep_by_hand, bool):
+        raise BadInput(f"keep_by_hand is True or False, got {keep_by_hand!r}")
     if origin is not None:
         choice_of(origin, "origin", get_args(Origin))
     given = None if provenance is None else facts_of(provenance, "provenance")
@@ -60,16 +67,28 @@ def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
     if carried is None and origin == "similarity":
         carried = _similar(ws, source)
     item = accepted_region(state, source, what, class_name, plane, origin, carried)
+    if keep_by_hand:
+        item = _around(item, state, source)
     written = {
         "plane": getattr(what, "plane", None) if plane is None else plane,
         "origin": origin,
         "provenance": None if isinstance(what, Prediction) else carried,
+        "keep_by_hand": keep_by_hand or None,
     }
     return Deed(
         lambda: ws.change(with_accepted(state, item)),
         (image, what, class_name),
         written,
     )
+
+
+def _around(item: Accepted, state: Labelling, image: Image) -> Accepted:
+    """Leave what the user said as it is."""
+    hand, labels = by_hand(state, image), label_map(state, image)
+    if item.plane is not None:
+        hand, labels = hand[item.plane], labels[item.plane]
+    values = np.where(hand, labels, item.labels)
+    return replace(item, labels=values.astype(item.labels.dtype))
 
 
 def _similar(ws: Workspace, image: Image) -> Mapping[str, Any]:

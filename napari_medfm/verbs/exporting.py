@@ -77,14 +77,7 @@ def export_masks(
         yield Progress(0, 1, "collecting")
         labels, facts = yield from content()
         yield Progress(0, 1, f"writing {target.name}")
-        head = _head_in(facts)
-        record = provenance_of(
-            source,
-            annotations=_taught(state, image, head),
-            classes=classes,
-            head=head,
-            content=facts,
-        )
+        record = record_of(state, source, classes, facts)
         whole = overlaps_of(state, source) if overlaps else None
         return export_labels(target, labels, source, classes, record, whole)
 
@@ -141,13 +134,31 @@ def _content(ws: Workspace, image: Image) -> Callable[[], Steps[Content]]:
     )
 
 
-def _at_once(content: Content) -> Steps[Content]:
-    yield Progress(0, 1, "collecting")
-    return content
+def record_of(
+    state: Labelling,
+    image: Image,
+    classes: Sequence[LabelClass],
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the provenance of labels of an image.
+
+    Parameters
+    ----------
+    facts
+        What they are and how each was made: ``{"what": ..., "regions": [...]}``.
+    """
+    head = _head_in(facts)
+    return provenance_of(
+        image,
+        annotations=_taught(state, image.name, head),
+        classes=classes,
+        head=head,
+        content=facts,
+    )
 
 
-def _accepted(state: Labelling, image: Image) -> Steps[Content]:
-    yield Progress(0, 1, "collecting")
+def accepted_facts(state: Labelling, image: Image) -> dict[str, Any]:
+    """Return what the accepted labels of an image are made of."""
     regions = [
         {
             "plane": a.plane,
@@ -158,7 +169,17 @@ def _accepted(state: Labelling, image: Image) -> Steps[Content]:
         }
         for a, pixels in contributions(state, image)
     ]
-    return label_map(state, image), {"what": "accepted labels", "regions": regions}
+    return {"what": "accepted labels", "regions": regions}
+
+
+def _at_once(content: Content) -> Steps[Content]:
+    yield Progress(0, 1, "collecting")
+    return content
+
+
+def _accepted(state: Labelling, image: Image) -> Steps[Content]:
+    yield Progress(0, 1, "collecting")
+    return label_map(state, image), accepted_facts(state, image)
 
 
 def _predicted(work: Work[Prediction]) -> Steps[Content]:

@@ -128,6 +128,7 @@ def owners(
         Number of the region that each pixel is from (0 where there is no label),
         the class values, and the edits that changed something.
     """
+    by_head = np.array([item.origin == "prediction" for item in items], bool)
     for plane in range(image.n_planes):
         owner = np.zeros(image.plane_shape, np.int32)
         labels = np.zeros(image.plane_shape, np.uint16)
@@ -142,9 +143,28 @@ def owners(
                 where &= values != labels
                 if where.any():
                     edits.add(number)
+            elif item.origin == "prediction":
+                # What it agrees with stays the word of the user who said it.
+                where &= (values != labels) | by_head[owner]
             labels[where] = values[where]
             owner[where] = number
         yield plane, owner, labels, edits
+
+
+def by_hand(labelling: Labelling, image: Image) -> NDArray[np.bool_]:
+    """Return where the user, not a head, had the last word, of the image's shape.
+
+    Outlines, similar places, edits and erasures are the user's; also where a prediction
+    was accepted later and agreed.
+    """
+    items = [a for a in labelling.accepted if a.image == image.name]
+    found = np.zeros((image.n_planes, *image.plane_shape), bool)
+    user = np.array([item.origin != "prediction" for item in items], bool)
+    edited = np.array([item.origin == "edited" for item in items], bool)
+    for plane, owner, labels, _ in owners(items, image) if items else ():
+        erased = edited[owner] & (owner > 0)
+        found[plane] = np.where(labels != 0, user[owner], erased)
+    return found.reshape(image.shape)
 
 
 def with_accepted(labelling: Labelling, accepted: Accepted) -> Labelling:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.widgets.class_list import ClassList
 from napari_medfm.widgets.parts import Hint, LabelledSlider, button, row
 
-_REST = 0.12
+_REST_MS = 120
 
 
 class LabelPanel(QWidget):
@@ -48,13 +49,25 @@ class LabelPanel(QWidget):
             lambda v: f"{v:.0%}",
         )
         self._threshold.setRange(0.02, 0.98)
-        self._threshold.valueChanged.connect(self._set_threshold)
+        self._threshold.valueChanged.connect(self._move)
+        self._moving = QTimer(self)
+        self._moving.setSingleShot(True)
+        self._moving.setInterval(_REST_MS)
+        self._moving.timeout.connect(self._set_threshold)
         self._accept = button(
             "Accept prediction  (Enter)",
             "Takes the prediction into the labels: the plane on screen, or all planes "
             "once all are predicted. There you can correct it with napari's own tools.",
             desk.live.accept,
         )
+        self._keep = QCheckBox("Keep what I accepted by hand")
+        self._keep.setToolTip(
+            "<p>Outlines, painted corrections and erasures that you accepted stay as "
+            "they are; the prediction fills the rest. Without it, the prediction "
+            "replaces them.</p>"
+        )
+        self._keep.setAccessibleName("Keep what I accepted by hand")
+        self._keep.toggled.connect(self._keep_changed)
         self._all = button(
             "Predict all planes",
             "Applies what it learned to every plane of the volume.",
@@ -69,6 +82,7 @@ class LabelPanel(QWidget):
             self._size,
             self._verdict,
             self._threshold,
+            self._keep,
             self._accept,
             self._all,
         ):
@@ -101,25 +115,25 @@ class LabelPanel(QWidget):
         self._verdict.setVisible(has_head and bool(live.verdict))
         predicted = live.prediction is not None
         self._threshold.setVisible(predicted and chosen.value > 0)
-        if predicted and not self._desk.runner.busy("threshold"):
+        if predicted:
             self._threshold.setName(f"How sure it must be of {chosen.name}")
-            if not self._moving:
+            if not self._moving.isActive():
                 self._threshold.setValue(live.threshold(chosen.name))
         self._accept.setVisible(predicted)
+        self._keep.setVisible(predicted and live.against_hand)
+        self._keep.setChecked(live.keep_by_hand)
         volume = desk.source is not None and desk.source.ndim == 3
         self._all.setVisible(predicted and volume and not live.whole)
 
-    _moving = False
+    def _move(self) -> None:
+        self._moving.start()
 
-    def _set_threshold(self, value: float) -> None:
-        self._moving = True
+    def _set_threshold(self) -> None:
         name = self._desk.chosen_class.name
+        self._desk.live.set_threshold(name, self._threshold.value())
 
-        def rested() -> None:
-            self._moving = False
-            self._desk.live.set_threshold(name, value)
-
-        self._desk.runner.later(_REST, "threshold", rested)
+    def _keep_changed(self, keep: bool) -> None:
+        self._desk.live.keep_by_hand = keep
 
     def _resize(self, radius: float) -> None:
         self._desk.marking.radius = round(radius)

@@ -197,6 +197,7 @@ TABLE = {
             "plane": NO_PLANE,
             "origin": ["magic", "", 3, NAN, ["mask"]],
             "provenance": ["text", 5, [1]],
+            "keep_by_hand": ["yes", 1, NAN, None, [True]],
         },
     ),
     "set_threshold": (
