@@ -69,6 +69,20 @@ def offers(kind: Kind, session: Session) -> list[Offer]:
     return sorted(found, key=lambda offer: (not offer.here, offer.title.lower()))
 
 
+def needed(session: Session) -> list[tuple[Kind, Offer]]:
+    """Return the models in use that are not here but can be fetched."""
+    kinds: tuple[tuple[Kind, str], ...] = (
+        ("encoder", session.encoder),
+        ("segmenter", session.segmenter),
+    )
+    return [
+        (kind, offer)
+        for kind, name in kinds
+        for offer in offers(kind, session)
+        if offer.name == name and offer.download is not None
+    ]
+
+
 def fetching(kind: Kind, offer: Offer, session: Session) -> Work[Path]:
     """Return the work of fetching a model; the user has agreed to it."""
     options = session.options

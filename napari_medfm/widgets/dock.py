@@ -14,6 +14,7 @@ from napari_medfm.session import Session
 from napari_medfm.widgets.export_panel import ExportPanel
 from napari_medfm.widgets.header import Header
 from napari_medfm.widgets.label_panel import LabelPanel
+from napari_medfm.widgets.missing_models import MissingModels
 from napari_medfm.widgets.model_panel import ModelPanel
 from napari_medfm.widgets.parts import Section
 from napari_medfm.widgets.prompt_panel import PromptPanel
@@ -50,6 +51,7 @@ class MedfmWidget(QWidget):
         self.runner: QtRunner = desk.runner  # type: ignore[assignment]
         self.setMinimumWidth(_WIDTH)
         self.header = Header(desk)
+        self.missing = MissingModels(desk)
         self.status = Status(desk, self.runner)
         self.panels: dict[str, Any] = {
             "Models": ModelPanel(desk),
@@ -92,6 +94,7 @@ class MedfmWidget(QWidget):
         layout.setContentsMargins(6, 4, 6, 6)
         layout.setSpacing(6)
         layout.addWidget(self.header)
+        layout.addWidget(self.missing)
         layout.addWidget(scroll, 1)
         layout.addWidget(self.status)
 
@@ -103,6 +106,7 @@ class MedfmWidget(QWidget):
     def refresh(self) -> None:
         """Bring all parts in step with the desk."""
         self.header.refresh()
+        self.missing.refresh()
         for panel in self.panels.values():
             panel.refresh()
 

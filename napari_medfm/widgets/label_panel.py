@@ -41,6 +41,25 @@ class LabelPanel(QWidget):
         )
         self._size.setRange(1, 40)
         self._size.valueChanged.connect(self._resize)
+        self._make_answer()
+        layout = QVBoxLayout(self)
+        layout.setSpacing(8)
+        for part in (
+            self._hint,
+            self._classes,
+            row(self._click, self._brush),
+            self._size,
+            self._verdict,
+            self._threshold,
+            self._keep,
+            self._accept,
+            self._all,
+        ):
+            layout.addWidget(part)
+
+    def _make_answer(self) -> None:
+        """Make what the live answer is judged, moved and accepted by."""
+        desk = self._desk
         self._verdict = Hint()
         self._threshold = LabelledSlider(
             "How sure it must be",
@@ -73,20 +92,6 @@ class LabelPanel(QWidget):
             "Applies what it learned to every plane of the volume.",
             desk.live.predict_all,
         )
-        layout = QVBoxLayout(self)
-        layout.setSpacing(8)
-        for part in (
-            self._hint,
-            self._classes,
-            row(self._click, self._brush),
-            self._size,
-            self._verdict,
-            self._threshold,
-            self._keep,
-            self._accept,
-            self._all,
-        ):
-            layout.addWidget(part)
 
     def refresh(self) -> None:
         """Show classes, counts and the head."""
