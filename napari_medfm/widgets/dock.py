@@ -16,7 +16,7 @@ from napari_medfm.widgets.header import Header
 from napari_medfm.widgets.label_panel import LabelPanel
 from napari_medfm.widgets.missing_models import MissingModels
 from napari_medfm.widgets.model_panel import ModelPanel
-from napari_medfm.widgets.parts import Section
+from napari_medfm.widgets.parts import Section, connect
 from napari_medfm.widgets.prompt_panel import PromptPanel
 from napari_medfm.widgets.runner import QtRunner
 from napari_medfm.widgets.settings import session_from_settings
@@ -72,7 +72,7 @@ class MedfmWidget(QWidget):
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.timeout.connect(self.refresh)
-        desk.changed.connect(self._later)
+        connect(self, desk.changed, self._later)
         self.destroyed.connect(partial(_put_down, desk))
         self.refresh()
         self.open_section("Similar" if desk.image else "Models")

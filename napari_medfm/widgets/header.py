@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from napari.layers import Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -18,6 +16,7 @@ from qtpy.QtWidgets import (
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.guide import next_step
 from napari_medfm.widgets.parts import Hint, button
+from napari_medfm.widgets.ways_out import WaysOut
 
 
 class Header(QWidget):
@@ -59,11 +58,7 @@ class Header(QWidget):
         self._guide = QWidget()
         self._away.clicked.connect(self._guide.hide)
         self._section = ""
-        self._ways = QWidget()
-        self._way_line = QHBoxLayout(self._ways)
-        self._way_line.setContentsMargins(0, 0, 0, 0)
-        self._way_line.addStretch(1)
-        self._shown_ways: list[str] = []
+        self._ways = WaysOut(desk)
         top = QHBoxLayout()
         top.addWidget(QLabel("Image"))
         top.addWidget(self._image, 1)
@@ -96,33 +91,9 @@ class Header(QWidget):
         self._image.setPlaceholderText("none open")
         self._undo.setEnabled(desk.timeline.can_undo)
         self._redo.setEnabled(desk.timeline.can_redo)
-        self._refresh_ways()
+        self._ways.refresh()
         self._section, text = next_step(desk)
         self._next.setText(f"Next: {text}")
-
-    def _refresh_ways(self) -> None:
-        """Offer what can be done where a layer is not what it seems."""
-        ways = self._desk.opening.ways_out
-        titles = [way.title for way in ways]
-        self._ways.setVisible(bool(ways))
-        if titles == self._shown_ways:
-            return
-        self._shown_ways = titles
-        while self._way_line.count() > 1:
-            item = self._way_line.takeAt(1)
-            part = None if item is None else item.widget()
-            if part is not None:
-                part.hide()
-                part.deleteLater()
-        for number, way in enumerate(ways):
-            self._way_line.addWidget(
-                button(way.title, way.tip, partial(self._take_way, number))
-            )
-
-    def _take_way(self, number: int) -> None:
-        ways = self._desk.opening.ways_out
-        if number < len(ways):
-            ways[number].act()
 
     def _choose(self, index: int) -> None:
         if 0 <= index < len(self._layers):

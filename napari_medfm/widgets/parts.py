@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from psygnal import SignalInstance
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
@@ -51,6 +53,15 @@ class Hint(QLabel):
         # Qt counts the least height into the height for a width: forget it first.
         self.setMinimumHeight(0)
         self.setFixedHeight(max(self.heightForWidth(self.width()), 0))
+
+
+def connect(widget: QWidget, signal: SignalInstance, slot: Callable[..., Any]) -> None:
+    """Connect a widget to a signal of the bridge for as long as the widget lives.
+
+    Qt disconnects its own signals when a widget is deleted; these it does not know.
+    """
+    signal.connect(slot)
+    widget.destroyed.connect(lambda: signal.disconnect(slot, missing_ok=True))
 
 
 def button(

@@ -6,7 +6,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from napari_medfm.bridge.desk import Desk
-from napari_medfm.widgets.parts import Hint, button
+from napari_medfm.widgets.parts import Hint, button, connect
 from napari_medfm.widgets.runner import QtRunner
 
 _PATIENCE_MS = 250
@@ -55,8 +55,8 @@ class Status(QWidget):
         self._patience.setSingleShot(True)
         self._patience.setInterval(_PATIENCE_MS)
         self._patience.timeout.connect(self._show_work)
-        runner.changed.connect(self._changed)
-        desk.said.connect(self._said)
+        connect(self, runner.changed, self._changed)
+        connect(self, desk.said, self._said)
         self._said(desk.message, desk.is_problem)
 
     def _said(self, message: str, is_problem: bool) -> None:

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QPushButton
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+)
 from toys import ToyEncoder, ToySegmenter
 
 from napari_medfm.widgets.dock import MedfmWidget
@@ -65,6 +72,7 @@ def test_the_whole_way(window, disc, tmp_path, monkeypatch):
     one.until(lambda: dice(one.layer("prediction").data == 1, truth) > 0.8)
     one.rest()
     assert "Tested" in desk.live.verdict or "Recipe" in desk.live.verdict
+    one.widget.findChild(QCheckBox).setChecked(False)
     one.press("Accept prediction")
     assert np.array_equal(desk.session.labels("ct"), desk.live.prediction.labels)
 
