@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_medfm.core.specs import SegmenterSpec, Source
 from napari_medfm.engine.samlike import SamLike, fill, whole_model
+from napari_medfm.engine.tinyvit import quick
 from napari_medfm.engine.torchload import import_torch
 
 _SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"
@@ -61,4 +62,6 @@ def load(path: Path, device: str | None) -> SamLike:
 
     tensors = whole_model(read_tensors(path))
     network = fill(build(), tensors, SPEC.title)
-    return SamLike(SPEC, network, weights_hash(path, tensors), device=device)
+    return SamLike(
+        SPEC, network, weights_hash(path, tensors), device=device, quicker=quick
+    )
