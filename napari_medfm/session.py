@@ -42,6 +42,7 @@ from napari_medfm.verbs.classes import (
 from napari_medfm.verbs.dataset import export_dataset
 from napari_medfm.verbs.embedding import embed
 from napari_medfm.verbs.exporting import before_export, export_head, export_masks
+from napari_medfm.verbs.finding import segment_class, segment_like
 from napari_medfm.verbs.fitting import fit, predict
 from napari_medfm.verbs.gesture import Gesture
 from napari_medfm.verbs.headfile import read_head
@@ -120,6 +121,8 @@ class Session:
     segment = Verb(segment)
     propagate = Verb(propagate)
     segment_all = Verb(segment_all)
+    segment_like = Verb(segment_like)
+    segment_class = Verb(segment_class)
     fit = Verb(fit)
     predict = Verb(predict)
     suggest = Verb(suggest)

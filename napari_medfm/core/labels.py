@@ -69,12 +69,15 @@ class Prompt:
         Clicks (n, 2) and for each whether it lies on the object (True) or not.
     mask
         An earlier mask of the plane's shape, to be refined.
+    within
+        A lasso: bool of the plane's shape, the object lies nowhere else.
     """
 
     box: Box | None = None
     points: NDArray[np.float64] | None = None
     point_labels: NDArray[np.bool_] | None = None
     mask: NDArray[np.bool_] | None = None
+    within: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty wish.
@@ -112,4 +115,5 @@ class Prompt:
             "positive_points": self.positives.tolist(),
             "negative_points": self.negatives.tolist(),
             "mask_pixels": None if self.mask is None else int(self.mask.sum()),
+            "lasso_pixels": None if self.within is None else int(self.within.sum()),
         }

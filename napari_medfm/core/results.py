@@ -57,6 +57,11 @@ class Mask:
         Model, weights hash, prompt, program version.
     image_uid
         Which image of that name it is of; None if made by hand.
+    stability
+        How little the model's threshold matters, in [0, 1].
+    note
+        What the user should know about it, such as a click that no outline of the
+        model obeyed; empty if there is nothing.
     """
 
     data: NDArray[np.bool_]
@@ -66,6 +71,8 @@ class Mask:
     provenance: dict[str, Any]
     alternatives: tuple[NDArray[np.bool_], ...] = ()
     image_uid: int | None = None
+    stability: float = 1.0
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)

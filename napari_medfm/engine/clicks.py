@@ -9,6 +9,7 @@ from napari_medfm.core.geometry import Box
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import Prompt
 from napari_medfm.core.specs import Segmenter
+from napari_medfm.engine.alike import map_boxes, token_boxes
 from napari_medfm.engine.crops import (
     Crop,
     CropCache,
@@ -17,15 +18,22 @@ from napari_medfm.engine.crops import (
     square_around,
 )
 from napari_medfm.engine.proposals import (
+    ROOM,
     Candidate,
     Hint,
+    box_iou,
     candidates_in,
+    grown,
     starts_at,
 )
 
 _CROPS = 3
-_SHOWN = 0.7
-_LARGE, _SMALL = 0.5, 0.12
+_WIDEST = 4
+_FILLS = 0.16
+_LARGE = 0.5
+_FINEST = 8
+_ALIKE = 4
+_SAME = 0.8
 
 
 def clicked(
@@ -37,19 +45,19 @@ def clicked(
 ) -> Steps[list[Candidate]]:
     """Return candidates for the clicked object, best first.
 
-    The first crop is most of the plane, within one and two of the model's inputs. A
-    wider one follows if the best answer is cut or fills half of it, a closer one if the
-    answer is small in it; three at most.
+    The first crop is the whole plane, up to four of the model's inputs wide, so that
+    all clicks on a plane share it; where a click before left a closer one, that comes
+    first. A closer one follows if the best answer is small, a wider one if it is cut or
+    fills half of the crop.
     """
     segmenter, cache = model
     shape = (rgb.shape[0], rgb.shape[1])
-    size = segmenter.spec.input_size
     extent = prompt_extent(prompt)
-    side = float(np.clip(_SHOWN * min(shape), size, 2 * size))
-    side = max(side, 2 * extent.height, 2 * extent.width)
+    side = float(min(max(shape), _WIDEST * segmenter.spec.input_size))
+    widest = max(side, 2 * extent.height, 2 * extent.width)
     found: list[Candidate] = []
     looked: set[Box] = set()
-    factor = 1.0
+    side = _nearest_held(extent, widest, shape, plane_key, model)
     for step in range(_CROPS):
         box = square_around(extent, side, shape)
         if box in looked:
@@ -58,15 +66,54 @@ def clicked(
         yield Progress(step, _CROPS, "looking closely" if step else "looking")
         crop = cache.get(rgb, plane_key, box, segmenter)
         hint = hint_on(crop, prompt, shape, guide)
-        picture = resized(rgb[box.slices], crop.shape)
-        starts = starts_at(picture, hint.positives)
-        found += candidates_in(crop, starts, hint, segmenter)
-        turn = _next(found, crop, factor, shape)
-        if turn is None:
-            break
-        factor = turn
-        side *= factor
+        starts = _starts_in(crop, resized(rgb[box.slices], crop.shape), hint)
+        here = candidates_in(crop, starts, hint, segmenter)
+        found += here
+        factor = _next(here, whole=box == square_around(extent, widest, shape))
+        side = min(side * factor, widest)
     return sorted(found, key=lambda candidate: -candidate.merit)
+
+
+def _nearest_held(
+    extent: Box,
+    widest: float,
+    shape: tuple[int, int],
+    plane_key: str,
+    model: tuple[Segmenter, CropCache],
+) -> float:
+    """Side of the closest crop around the click that is embedded already."""
+    segmenter, cache = model
+    closer = _FINEST
+    while closer > 1:
+        box = square_around(extent, widest / closer, shape)
+        if cache.holds(plane_key, box, segmenter):
+            return widest / closer
+        closer //= 2
+    return widest
+
+
+def _starts_in(crop: Crop, picture: NDArray[np.float32], hint: Hint) -> list[Box]:
+    """Squares, and boxes of what picture, tokens and guide tell apart."""
+    starts = starts_at(picture, hint.positives)
+    further = token_boxes(crop, hint.positives, _ALIKE)
+    if hint.guide is not None:
+        further += map_boxes(hint.guide, hint.positives, crop.shape, _ALIKE)
+    for box in further:
+        room = grown(box, ROOM)
+        if all(box_iou(room, old) < _SAME for old in starts):
+            starts.append(room)
+    return starts
+
+
+def _next(here: list[Candidate], *, whole: bool) -> float:
+    """How much wider to look next; 1 is enough."""
+    best = max(here, key=lambda candidate: candidate.merit, default=None)
+    if best is None:
+        return 0.25
+    if best.cut or best.reach > _LARGE:
+        return 1.0 if whole else 2.0
+    closer = np.floor(np.log2(_FILLS / max(best.reach, _FILLS / _FINEST)))
+    return float(2.0 ** -max(closer, 0.0))
 
 
 def hint_on(
@@ -91,17 +138,3 @@ def hint_on(
             box.col1 < plane_shape[1],
         ),
     )
-
-
-def _next(
-    found: list[Candidate], crop: Crop, before: float, shape: tuple[int, int]
-) -> float | None:
-    """Twice as wide, half as wide, or enough (None); never back and forth."""
-    here = [candidate for candidate in found if candidate.crop is crop]
-    best = max(here, key=lambda candidate: candidate.merit, default=None)
-    whole = crop.box.height == shape[0] and crop.box.width == shape[1]
-    if before >= 1 and not whole and (best is None or best.cut or best.reach > _LARGE):
-        return 2.0
-    if before <= 1 and best is not None and best.reach < _SMALL:
-        return 0.5
-    return None

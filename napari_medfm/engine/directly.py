@@ -52,24 +52,31 @@ def asked(crop: Crop, prompt: Prompt, segmenter: Segmenter) -> list[Candidate]:
 def candidate_of(
     crop: Crop, logits: NDArray[np.float32], score: float, prompt: Prompt
 ) -> Candidate:
-    """Tidy an answer: within the box, one piece under the clicks, no pinholes."""
+    """Tidy an answer: where it may be, one piece under the clicks, no pinholes."""
     raw = logits > 0
-    if prompt.box is not None:
-        within = np.zeros(raw.shape, bool)
-        rows = int(prompt.box.height * _SLACK)
-        cols = int(prompt.box.width * _SLACK)
-        loose = Box(
-            prompt.box.row0 - rows,
-            prompt.box.col0 - cols,
-            prompt.box.row1 + rows,
-            prompt.box.col1 + cols,
-        )
-        (seen,) = crop.to_crop([loose])
-        within[seen.rounded().clipped(raw.shape).slices] = True
-        raw &= within
+    allowed = allowed_in(crop, prompt)
+    if allowed is not None:
+        raw &= allowed
     mask = tidied(raw, crop.resize.to_model(prompt.positives))
     firm = float(stability(logits))
     return Candidate(crop, mask, logits, score, firm, 0, 0.0, score)
+
+
+def allowed_in(crop: Crop, prompt: Prompt) -> NDArray[np.bool_] | None:
+    """Where in a crop the object may lie: the box with a little slack, the lasso."""
+    allowed = None
+    if prompt.box is not None:
+        box = prompt.box
+        rows, cols = int(box.height * _SLACK), int(box.width * _SLACK)
+        loose = Box(box.row0 - rows, box.col0 - cols, box.row1 + rows, box.col1 + cols)
+        (seen,) = crop.to_crop([loose])
+        allowed = np.zeros(crop.shape, bool)
+        allowed[seen.rounded().clipped(crop.shape).slices] = True
+    if prompt.within is not None:
+        part = prompt.within[crop.box.slices].astype(np.float32)[..., None]
+        lasso: NDArray[np.bool_] = resized(part, crop.shape)[..., 0] > 0
+        allowed = lasso if allowed is None else allowed & lasso
+    return allowed
 
 
 def _as_low_res(

@@ -15,9 +15,10 @@ from napari_medfm.core.labels import Prompt
 from napari_medfm.core.specs import Segmenter
 from napari_medfm.engine.clicks import clicked
 from napari_medfm.engine.corrections import corrected
-from napari_medfm.engine.crops import CropCache, plan_crop
+from napari_medfm.engine.crops import CropCache, plan_crop, resized
 from napari_medfm.engine.directly import asked
-from napari_medfm.engine.proposals import Candidate
+from napari_medfm.engine.obeying import insisted, obedient
+from napari_medfm.engine.proposals import Candidate, under
 from napari_medfm.engine.stability import iou
 
 OUTSIDE = -20.0
@@ -25,6 +26,10 @@ _DISTINCT = 0.8
 _OTHERS = 3
 _CONSIDERED = 8
 _MARGIN = 0.1
+_NOT_OBEYED = (
+    "No outline of the model holds every click: this one was extended; look at it "
+    "closely"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +50,8 @@ class Answer:
     logits
         float32 of the plane's shape, above 0 exactly where the mask is; -20 outside of
         what the model saw.
+    note
+        What the user should know; empty if there is nothing.
     """
 
     mask: NDArray[np.bool_]
@@ -52,6 +59,7 @@ class Answer:
     stability: float
     alternatives: tuple[NDArray[np.bool_], ...]
     logits: NDArray[np.float32]
+    note: str = ""
 
 
 def answer(
@@ -81,12 +89,16 @@ def answer(
     """
     yield Progress(0, 2, "looking closely")
     shape = (rgb.shape[0], rgb.shape[1])
-    direct = prompt.box is not None or prompt.mask is not None
-    if direct or "points" in segmenter.spec.prompts:
+    knows_clicks = "points" in segmenter.spec.prompts
+    if prompt.box is not None or prompt.mask is not None or knows_clicks:
         box = plan_crop(prompt, shape, segmenter.spec.input_size)
         crop = cache.get(rgb, plane_key, box, segmenter)
         yield Progress(1, 2, "outlining")
-        found = asked(crop, prompt, segmenter)
+        if knows_clicks:
+            found = asked(crop, prompt, segmenter)
+        else:
+            picture = resized(rgb[box.slices], crop.shape)
+            found = obedient(crop, picture, prompt, segmenter)
     else:
         found = yield from clicked(rgb, plane_key, prompt, (segmenter, cache), guide)
     if not found:
@@ -95,8 +107,11 @@ def answer(
             "nearer to its middle"
         )
     best = found[0]
-    if "points" not in segmenter.spec.prompts or prompt.mask is not None:
+    note = _NOT_OBEYED if _disobedient(best, prompt) else ""
+    if not knows_clicks or prompt.mask is not None:
         best = corrected(best, rgb, prompt, segmenter)
+    best, insistence = insisted(best, prompt)
+    note = insistence or note
     masks = _distinct([best, *found[1:]], shape)
     return Answer(
         mask=masks[0],
@@ -104,7 +119,16 @@ def answer(
         stability=best.stability,
         alternatives=tuple(masks[1:]),
         logits=_logits_on_plane(best, masks[0]),
+        note=note,
     )
+
+
+def _disobedient(made: Candidate, prompt: Prompt) -> bool:
+    """Whether no outline holds the clicks; those beside it are there to cut."""
+    if prompt.mask is not None or prompt.points is None:
+        return False
+    clicks = made.crop.resize.to_model(prompt.positives)
+    return not under(made.mask, clicks).all()
 
 
 def mask_on_plane(candidate: Candidate, shape: tuple[int, int]) -> NDArray[np.bool_]:

@@ -47,6 +47,14 @@ class SamEmbedding:
         """Memory held."""
         return int(self.features.numel() * self.features.element_size())
 
+    @property
+    def tokens(self) -> NDArray[np.float32]:
+        """The part of ``features`` that the crop fills, (rows, cols, channels)."""
+        height, width = self.features.shape[-2:]
+        scale = max(height, width) / max(self.input_shape)
+        rows, cols = (max(1, round(n * scale)) for n in self.input_shape)
+        return _array(self.features[0, :, :rows, :cols].permute(1, 2, 0))
+
 
 class SamLike:
     """Image encoder, prompt encoder and mask decoder of SAM's shape.

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_medfm.core.arguments import array_of, shown
+from napari_medfm.core.arguments import shown
 from napari_medfm.core.errors import BadInput
-from napari_medfm.core.geometry import Box, points_on
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
-from napari_medfm.core.labels import Prompt
 from napari_medfm.core.results import Mask
-from napari_medfm.core.runs import as_mask
 from napari_medfm.engine.everything import everything
 from napari_medfm.engine.prompting import Answer, answer
+from napari_medfm.engine.propagate import Stack
 from napari_medfm.engine.propagate import propagate as propagate_mask
 from napari_medfm.engine.provenance import version
 from napari_medfm.engine.rgb import normalised, to_rgb
+from napari_medfm.engine.turned import turned
+from napari_medfm.verbs.asking import mask_on, prompt_of, with_scribble
 from napari_medfm.verbs.models import model_facts
 from napari_medfm.verbs.workspace import Workspace
 
@@ -33,8 +33,10 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
     point_labels: ArrayLike | None = None,
     mask: Any = None,
     plane: int | None = None,
+    polygon: ArrayLike | None = None,
+    scribble: ArrayLike | None = None,
 ) -> Work[Mask]:
-    """Outline the object that the prompts mean, on one plane.
+    """Outline the object that the prompts mean, on one plane; any mix of them.
 
     Parameters
     ----------
@@ -49,6 +51,10 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
         A mask of the plane's shape to refine.
     plane
         Plane of a volume.
+    polygon
+        Corners (n, 2) of a lasso around the object; the answer stays within.
+    scribble
+        Positions (n, 2) along a stroke on the object.
 
     Returns
     -------
@@ -62,7 +68,8 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
     """
     source = ws.image(image)
     index = source.plane_index(plane)
-    prompt = prompt_of(source.plane_shape, box, points, point_labels, mask)
+    clicks, labels = with_scribble(points, point_labels, scribble)
+    prompt = prompt_of(source.plane_shape, box, clicks, labels, mask, polygon)
     model, crops = ws.segmenter, ws.crops
 
     def steps() -> Steps[tuple[Answer, dict[str, Any]]]:
@@ -93,6 +100,8 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
             },
             alternatives=result.alternatives,
             image_uid=source.uid,
+            stability=result.stability,
+            note=result.note,
         )
         if not fresh():
             return made
@@ -108,12 +117,15 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
     return Work(f"Segmenting {image}", steps, commit, fresh)
 
 
-def propagate(
+def propagate(  # noqa: PLR0913  what is known, and how far to go
     ws: Workspace,
     image: str,
     mask: Any,
     plane: int,
     to: tuple[int, int] | None = None,
+    also: Mapping[int, Any] | None = None,
+    previous: Any = None,
+    axis: int = 0,
 ) -> Work[Mask]:
     """Carry a mask of one plane through a volume, both ways, until the object ends.
 
@@ -125,6 +137,14 @@ def propagate(
         The plane it lies on.
     to
         First and last plane that may be reached, both included; all if None.
+    also
+        Masks of other planes, prompted or corrected there; an empty one says that the
+        object is not on that plane. What lies between is interpolated and outlined.
+    previous
+        The volume's mask of an earlier call: only what the new masks change is done
+        anew.
+    axis
+        Axis of the volume that counts the planes: 0, 1 or 2.
 
     Returns
     -------
@@ -134,40 +154,41 @@ def propagate(
     Raises
     ------
     BadInput
-        If the image is no volume, the mask is empty or of another shape, or the range
-        leaves the volume or the plane.
+        If the image is no volume, a mask is of another shape or the first is empty, or
+        a plane or the range leaves the volume.
     """
     source = ws.image(image)
     if source.ndim != 3:
         raise BadInput(
             f"{image!r} is a picture: only volumes can be propagated through"
         )
-    index = source.plane_index(plane)
-    start = _mask_on(source.plane_shape, mask)
-    reach = [0, source.n_planes - 1] if to is None else source.plane_indices(to)
+    view = turned(source, axis)
+    index = view.plane_index(plane)
+    start = mask_on(view.plane_shape, mask)
+    before = None if previous is None else mask_on(source.shape, previous, empty=True)
+    reach = [0, view.n_planes - 1] if to is None else view.plane_indices(to)
     if len(reach) != 2:
         raise BadInput(f"to is the first and the last plane, got {shown(to)}")
     first, last = sorted(reach)
-    if not first <= index <= last:
-        raise BadInput(f"Plane {index} lies outside the range {first} to {last}")
+    known = _known(view, {**(also or {}), index: start}, first, last)
     origin = getattr(mask, "provenance", {"made_by": "given mask"})
     score = float(getattr(mask, "score", 1.0))
     model, crops = ws.segmenter, ws.crops
+    stack = Stack(
+        lambda z: to_rgb(normalised(view, z)),
+        lambda z: _plane_key(source, z, axis),
+        (view.n_planes, *view.plane_shape),
+        view.spacing,
+    )
+    old = None if before is None else np.moveaxis(before, axis, 0)
 
     def steps() -> Steps[tuple[NDArray[np.bool_], dict[str, Any]]]:
         with model.use() as segmenter:
             volume = yield from propagate_mask(
-                lambda z: to_rgb(normalised(source, z)),
-                lambda z: _plane_key(source, z),
-                start,
-                index,
-                (first, last),
-                segmenter,
-                crops,
-                shape=(source.n_planes, *source.plane_shape),
-                spacing=source.spacing,
+                stack, known, (first, last), segmenter, crops, old
             )
-        return volume, model_facts(model.get())
+        facts = model_facts(model.get())
+        return np.ascontiguousarray(np.moveaxis(volume, 0, axis)), facts
 
     def commit(found: tuple[NDArray[np.bool_], dict[str, Any]]) -> Mask:
         volume, facts = found
@@ -176,12 +197,28 @@ def propagate(
             "program": version(),
             "model": facts,
             "from_plane": index,
+            "known_planes": sorted(known),
+            "axis": axis,
             "range": [first, last],
             "started_from": origin,
         }
         return Mask(volume, score, image, None, provenance, image_uid=source.uid)
 
     return Work(f"Propagating in {image}", steps, commit)
+
+
+def _known(
+    view: Image, masks: Mapping[int, Any], first: int, last: int
+) -> dict[int, NDArray[np.bool_]]:
+    """Check masks of planes, and that all lie in a range of the volume."""
+    known = {
+        view.plane_index(int(plane)): mask_on(view.plane_shape, mask, empty=True)
+        for plane, mask in masks.items()
+    }
+    outside = [plane for plane in known if not first <= plane <= last]
+    if outside:
+        raise BadInput(f"Plane {outside[0]} lies outside the range {first} to {last}")
+    return known
 
 
 def segment_all(
@@ -209,52 +246,5 @@ def segment_all(
     return Work(f"Finding objects in {image}", steps, lambda labels: labels)
 
 
-def prompt_of(
-    shape: tuple[int, int],
-    box: ArrayLike | None,
-    points: ArrayLike | None,
-    point_labels: ArrayLike | None,
-    mask: Any,
-) -> Prompt:
-    """Check prompts against a plane.
-
-    Raises
-    ------
-    BadInput
-        If one does not fit.
-    """
-    clicks = None if points is None else points_on(points, shape)
-    labels = None
-    if clicks is not None:
-        given = np.ones(len(clicks)) if point_labels is None else point_labels
-        marks = np.atleast_1d(array_of(given, "point_labels"))
-        labels = marks == 1
-        if not (labels | (marks == 0)).all():
-            raise BadInput(f"point_labels are 0 and 1, got {shown(point_labels)}")
-        if labels.shape != (len(clicks),):
-            raise BadInput(
-                f"{len(clicks)} points need as many labels (1 on the object, 0 beside "
-                f"it), got {labels.size}"
-            )
-    return Prompt(
-        box=None if box is None else Box.of(box).clipped(shape),
-        points=clicks,
-        point_labels=labels,
-        mask=None if mask is None else _mask_on(shape, mask),
-    )
-
-
-def _mask_on(shape: Sequence[int], mask: Any) -> NDArray[np.bool_]:
-    array = as_mask(mask)
-    if array.shape != tuple(shape):
-        raise BadInput(
-            f"The mask has shape {array.shape}, the plane {tuple(shape)}: give "
-            "the mask of one plane"
-        )
-    if not array.any():
-        raise BadInput("The mask is empty: there is nothing to start from")
-    return array
-
-
-def _plane_key(image: Image, plane: int) -> str:
-    return f"{image.uid}:{plane}"
+def _plane_key(image: Image, plane: int, axis: int = 0) -> str:
+    return f"{image.uid}:{plane}" if axis == 0 else f"{image.uid}:{axis}:{plane}"

@@ -14,7 +14,7 @@ from napari_medfm.core.labels import Prompt
 from napari_medfm.engine.crops import CropCache
 from napari_medfm.engine.everything import everything, labels_of, tiles_of
 from napari_medfm.engine.prompting import OUTSIDE, answer
-from napari_medfm.engine.propagate import propagate
+from napari_medfm.engine.propagate import Stack, propagate
 from napari_medfm.engine.stability import iou, stability
 from napari_medfm.engine.tidy import split_at, tidied, without_pinholes
 
@@ -226,22 +226,19 @@ def test_a_cut_only_removes():
     np.testing.assert_array_equal(beyond, mask & (picture[..., 0] == 0))
 
 
+def stack_of(volume, spacing=(5.0, 1.0, 1.0)):
+    planes = rgb_of(volume)
+    return Stack(lambda z: planes[z], lambda z: f"volume:{z}", volume.shape, spacing)
+
+
+def follow(stack, known, to, segmenter, before=None, cache=None):
+    cache = CropCache() if cache is None else cache
+    return drained(propagate(stack, known, to, segmenter, cache, before))
+
+
 def test_a_ball_is_followed_to_its_ends(ball, segmenter):
     volume, truth = ball
-    planes = rgb_of(volume)
-    made = drained(
-        propagate(
-            lambda z: planes[z],
-            lambda z: f"ball:{z}",
-            truth[6],
-            6,
-            (0, 11),
-            segmenter,
-            CropCache(),
-            shape=volume.shape,
-            spacing=(5.0, 1.0, 1.0),
-        )
-    )
+    made = follow(stack_of(volume), {6: truth[6]}, (0, 11), segmenter)
     overlap = 2 * (made & truth).sum() / (made.sum() + truth.sum())
     assert overlap > 0.9
     assert not made[~truth.any((1, 2))].any()
@@ -250,19 +247,7 @@ def test_a_ball_is_followed_to_its_ends(ball, segmenter):
 
 def test_a_range_limits_the_way(ball, segmenter):
     volume, truth = ball
-    planes = rgb_of(volume)
-    made = drained(
-        propagate(
-            lambda z: planes[z],
-            lambda z: f"ball:{z}",
-            truth[6],
-            6,
-            (5, 6),
-            segmenter,
-            CropCache(),
-            shape=volume.shape,
-        )
-    )
+    made = follow(stack_of(volume), {6: truth[6]}, (5, 6), segmenter)
     assert made[5].any()
     assert not made[[*range(5), *range(7, 12)]].any()
 

@@ -1,0 +1,131 @@
+"""A box with clicks, for models that know boxes only: an outline that obeys both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.geometry import Box
+from napari_medfm.core.labels import Prompt
+from napari_medfm.core.specs import Segmenter
+from napari_medfm.engine.crops import Crop, prompt_extent
+from napari_medfm.engine.directly import allowed_in, asked
+from napari_medfm.engine.proposals import (
+    ROOM,
+    Candidate,
+    Hint,
+    box_iou,
+    candidates_in,
+    grown,
+    starts_at,
+    under,
+)
+from napari_medfm.engine.tidy import tidied
+
+_ROOMS = (-0.05, 0.15)
+_AGREES = 2.0
+_AS_DRAWN = "The model saw nothing within the lasso: the mask is the lasso itself"
+_FORCED = (
+    "The model sees no object that obeys every click: only a small disc around a click "
+    "was changed; drag a box closely around the object"
+)
+
+
+def obedient(
+    crop: Crop, picture: NDArray[np.float32], prompt: Prompt, segmenter: Segmenter
+) -> list[Candidate]:
+    """Return answers to a box (or mask) with clicks, those that obey all of it first.
+
+    The box as it is comes first. If its answer misses a click on the object, boxes a
+    little smaller and larger are asked, and boxes around the clicks within the given
+    one; among those that obey, the better outline that fills the box best is taken.
+
+    Parameters
+    ----------
+    picture
+        What the segmenter saw of the crop.
+    """
+    first = asked(crop, prompt, segmenter)
+    hint = Hint(
+        crop.resize.to_model(prompt.positives), crop.resize.to_model(prompt.negatives)
+    )
+    if prompt.mask is not None or under(first[0].mask, hint.positives).all():
+        return first
+    (given,) = crop.to_crop([prompt_extent(prompt)])
+    found = candidates_in(crop, _starts(given, picture, hint), hint, segmenter)
+    allowed = allowed_in(crop, prompt)
+    kept = [_kept(made, allowed, hint) for made in found]
+    obeying = [made for made in kept if obeys(made.mask, hint)]
+    return [*sorted(obeying, key=lambda made: -_fitness(made, given)), *first]
+
+
+def obeys(mask: NDArray[np.bool_], hint: Hint) -> bool:
+    """Whether every click on the object is in the mask and none beside it."""
+    inside = bool(under(mask, hint.positives).all())
+    return inside and not under(mask, hint.negatives).any()
+
+
+def _starts(given: Box, picture: NDArray[np.float32], hint: Hint) -> list[Box]:
+    """Variants of the box, and boxes around the clicks cut to it."""
+    starts = [grown(given, ROOM + room) for room in _ROOMS]
+    if len(hint.positives):
+        around = starts_at(picture, hint.positives)
+        starts += [box for start in around if (box := _common(start, given))]
+    return starts
+
+
+def _common(first: Box, second: Box) -> Box | None:
+    box = Box(
+        max(first.row0, second.row0),
+        max(first.col0, second.col0),
+        min(first.row1, second.row1),
+        min(first.col1, second.col1),
+    )
+    return box if box.height >= 2 and box.width >= 2 else None
+
+
+def _kept(made: Candidate, allowed: NDArray[np.bool_] | None, hint: Hint) -> Candidate:
+    if allowed is None:
+        return made
+    return replace(made, mask=tidied(made.mask & allowed, hint.positives))
+
+
+def _fitness(made: Candidate, given: Box) -> float:
+    own = Box.around(made.mask)
+    return made.merit + (_AGREES * box_iou(own, given) if own is not None else 0.0)
+
+
+def insisted(made: Candidate, prompt: Prompt) -> tuple[Candidate, str]:
+    """Make the last clicks true by a small disc, and keep to box and lasso.
+
+    Returns
+    -------
+    candidate, note
+        What the user should know where nothing else obeyed; else empty.
+    """
+    crop = made.crop
+    hint = Hint(
+        crop.resize.to_model(prompt.positives), crop.resize.to_model(prompt.negatives)
+    )
+    allowed = allowed_in(crop, prompt)
+    mask = made.mask if allowed is None else made.mask & allowed
+    note = ""
+    if not mask.any() and prompt.within is not None and allowed is not None:
+        mask, note = allowed, _AS_DRAWN
+    if not obeys(mask, hint):
+        note = _FORCED
+        missed = hint.positives[~under(mask, hint.positives)]
+        held = hint.negatives[under(mask, hint.negatives)]
+        mask = (mask | _discs(missed, crop)) & ~_discs(held, crop)
+    return replace(made, mask=mask), note
+
+
+def _discs(points: NDArray[np.float64], crop: Crop) -> NDArray[np.bool_]:
+    rows, cols = np.ogrid[: crop.shape[0], : crop.shape[1]]
+    reach = 1.5 * max(1.0, *crop.resize.scale)
+    discs = np.zeros(crop.shape, bool)
+    for row, col in points:
+        discs |= (rows - row) ** 2 + (cols - col) ** 2 <= reach**2
+    return discs
