@@ -23,7 +23,9 @@ from napari_medfm.engine.proposals import (
 from napari_medfm.engine.stability import iou
 from napari_medfm.engine.tidy import split_at, tidied
 
-_SAME = 0.5
+_SAME = 0.6
+_REACH = 2.5
+_LEAST = 3.0
 
 
 def corrected(
@@ -33,7 +35,8 @@ def corrected(
 
     An earlier mask with clicks is what the clicks correct; without clicks, the model's
     own outline of it stands. Clicks on the object that the mask misses add what the
-    model sees there; clicks beside it that the mask holds cut off what is theirs.
+    model sees there; clicks beside it that the mask holds cut off what is theirs. A
+    click changes nothing farther away than 2.5 times its distance to the mask's edge.
 
     Parameters
     ----------
@@ -55,8 +58,12 @@ def corrected(
     missed = ups[~under(mask, ups)]
     if len(missed):
         mask = _with(mask, missed, (picture, Hint(ups, downs)), (crop, segmenter))
-    if under(mask, downs).any():
-        mask = split_at(mask, picture, ups, downs)
+    held = downs[under(mask, downs)]
+    if len(held):
+        far = np.ones_like(mask)
+        for click in held:
+            far &= ~_reach_of(click, mask)
+        mask = split_at(mask, picture, ups, downs) | (mask & far)
     return replace(first, mask=_one_piece(mask, ups))
 
 
@@ -87,9 +94,24 @@ def _with(
         there = Hint(click[None], hint.negatives)
         starts = starts_at(picture, there.positives)
         found = candidates_in(crop, starts, there, segmenter)
+        near = _reach_of(click, mask)
         if found:
-            mask = mask | max(found, key=lambda candidate: candidate.merit).mask
+            best = max(found, key=lambda candidate: candidate.merit)
+            mask = mask | (best.mask & near)
     return mask
+
+
+def _reach_of(click: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A disc around a click, as wide as the click is deep in what is wrong."""
+    from scipy import ndimage
+
+    row, col = np.clip(np.rint(click).astype(int), 0, np.array(mask.shape) - 1)
+    wrong = mask if mask[row, col] else ~mask
+    depth = float(ndimage.distance_transform_edt(np.pad(wrong, 1))[row + 1, col + 1])
+    rows, cols = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    reach = max(_REACH * depth, _LEAST)
+    disc: NDArray[np.bool_] = (rows - row) ** 2 + (cols - col) ** 2 <= reach**2
+    return disc
 
 
 def _one_piece(

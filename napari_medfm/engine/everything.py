@@ -43,7 +43,7 @@ _SMALLEST = 16
 _LIKE = 4
 
 
-def everything(  # noqa: PLR0913  a plane, a model, where and what to look for
+def everything(
     rgb: NDArray[np.float32],
     plane_key: str,
     segmenter: Segmenter,

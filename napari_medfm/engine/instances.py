@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,13 +46,20 @@ def peaks(
     smooth = ndimage.gaussian_filter(likeness, apart / 4)
     side = max(3, 2 * round(apart / 2) + 1)
     highest = smooth == ndimage.maximum_filter(smooth, side)
-    level = max(_LEAST, float(threshold_otsu(smooth)) if np.ptp(smooth) > 0 else 0.0)
-    found = np.argwhere(highest & (smooth > level))
-    order = np.argsort(-smooth[found[:, 0], found[:, 1]], kind="stable")[:_MOST]
-    return np.concatenate([always, found[order].astype(float)])
+    otsu: Callable[..., float] = threshold_otsu
+    level = max(_LEAST, float(otsu(smooth)) if np.ptp(smooth) > 0 else 0.0)
+    found = np.argwhere(highest & (smooth > level)).astype(float)
+    heights = smooth[highest & (smooth > level)]
+    kept: list[NDArray[np.float64]] = []
+    for place in found[np.argsort(-heights, kind="stable")]:
+        if all(np.hypot(*(place - other)) >= apart / 2 for other in kept):
+            kept.append(place)
+        if len(kept) == _MOST:
+            break
+    return np.concatenate([always, np.array(kept).reshape(-1, 2)])
 
 
-def outlined_pieces(  # noqa: PLR0913  a plane, what is likely on it, and a model
+def outlined_pieces(
     rgb: NDArray[np.float32],
     plane_key: str,
     probability: NDArray[np.floating],

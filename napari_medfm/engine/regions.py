@@ -15,6 +15,7 @@ from napari_medfm.core.geometry import Box
 from napari_medfm.engine.proposals import box_iou
 
 _LEVELS = 24
+_STEPS = 8
 _BLUR = 2.0
 _SMALLEST = 16
 _LARGEST = 0.25
@@ -32,7 +33,9 @@ def standing_out(picture: NDArray[np.float32], most: int) -> list[Box]:
         How many at most.
     """
     grey = _main_direction(picture)
-    levels = np.quantile(grey, np.linspace(0.02, 0.98, _LEVELS))
+    shares = np.quantile(grey, np.linspace(0.02, 0.98, _LEVELS))
+    steps = np.linspace(grey.min(), grey.max(), _STEPS + 2)[1:-1]
+    levels = np.sort(np.concatenate([shares, steps]))
     found: list[tuple[float, Box]] = []
     for sign in (1, -1):
         cuts = levels if sign > 0 else -levels[::-1]

@@ -87,6 +87,7 @@ class Writer:
             if item.point_labels is None
             else item.point_labels.tolist(),
             "mask": None if item.mask is None else str(Runs.of(item.mask)),
+            "within": None if item.within is None else str(Runs.of(item.within)),
         }
 
     @staticmethod
@@ -99,6 +100,8 @@ class Writer:
             "provenance": to_form(item.provenance),
             "alternatives": [str(Runs.of(other)) for other in item.alternatives],
             "of_image": item.image_uid is not None,
+            "stability": to_form(float(item.stability)),
+            "note": item.note,
         }
 
 
@@ -257,13 +260,16 @@ class OnImages:
             raise BadFile("clicks have no meaning")
         if clicks is not None and marks is not None and len(clicks) != len(marks):
             raise BadFile("clicks have no meaning")
+        mask, within = (
+            None if text is None else self._bools(text, (image.plane_shape,))
+            for text in (form["mask"], form.get("within"))
+        )
         return Prompt(
             box=None if box is None else Box(*map(_number, box)),
             points=clicks,
             point_labels=marks,
-            mask=None
-            if form["mask"] is None
-            else self._bools(form["mask"], (image.plane_shape,)),
+            mask=mask,
+            within=within,
         )
 
     def _mask(self, key: tuple[str, int], form: Mapping[str, Any]) -> Mask:
@@ -278,6 +284,8 @@ class OnImages:
             provenance=_record(form["provenance"]),
             alternatives=tuple(self._bools(o, shapes) for o in form["alternatives"]),
             image_uid=image.uid if form["of_image"] else None,
+            stability=_number(form.get("stability", 1.0)),
+            note=_text(form.get("note", "")),
         )
 
     @staticmethod

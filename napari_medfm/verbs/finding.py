@@ -24,7 +24,7 @@ Labels = NDArray[np.int32]
 _ALONE = 24.0
 
 
-def segment_like(  # noqa: PLR0913  the example, what is unlike it, and where
+def segment_like(
     ws: Workspace,
     image: str,
     at: Sequence[Sequence[float]],
