@@ -56,6 +56,7 @@ from napari_medfm.verbs.prompting import propagate, segment, segment_all
 from napari_medfm.verbs.similarity import similarity
 from napari_medfm.verbs.tables import export_table
 from napari_medfm.verbs.taking import annotate_accepted, annotate_labels
+from napari_medfm.verbs.texts import zero_shot
 from napari_medfm.verbs.training import TrainedModel
 from napari_medfm.verbs.verb import Verb
 from napari_medfm.verbs.workspace import Workspace
@@ -118,6 +119,7 @@ class Session:
 
     embed = Verb(embed)
     similarity = Verb(similarity)
+    zero_shot = Verb(zero_shot)
     segment = Verb(segment)
     propagate = Verb(propagate)
     segment_all = Verb(segment_all)

@@ -18,6 +18,7 @@ from napari_medfm.engine.provenance import version
 from napari_medfm.verbs.comparing import Scene, place_of
 from napari_medfm.verbs.models import model_facts
 from napari_medfm.verbs.planes import IndexCache, PlaneReader
+from napari_medfm.verbs.texts import Texts, text_similarity
 from napari_medfm.verbs.workspace import Workspace
 
 Maps = dict[str, NDArray[np.float32]]
@@ -27,13 +28,16 @@ Reference = tuple[str, tuple[float, float]]
 def similarity(  # noqa: PLR0913  one keyword per choice
     ws: Workspace,
     image: str,
-    at: Sequence[Sequence[float]],
+    at: Sequence[Sequence[float]] = (),
     against: Sequence[Sequence[float]] = (),
     images: Sequence[str] | None = None,
     planes: Sequence[int] | None = None,
     region: ArrayLike | None = None,
+    text: str | Sequence[str] | None = None,
+    against_text: str | Sequence[str] = (),
+    templates: Sequence[str] | None = None,
 ) -> Work[Maps]:
-    """Show how much each place looks like the places clicked.
+    """Show how much each place looks like the places clicked, or like a text.
 
     Parameters
     ----------
@@ -49,6 +53,11 @@ def similarity(  # noqa: PLR0913  one keyword per choice
     region
         Of an image above 4096 x 4096 pixels, embed only what (row0, col0, row1, col1)
         needs, if it is not yet; all its tissue if None.
+    text, against_text
+        What is meant, and what is not, in words instead of positions, for an encoder
+        with a text tower; on all planes if ``planes`` is None.
+    templates
+        Sentences with "{}" where a text goes; the encoder's own if None.
 
     Returns
     -------
@@ -60,13 +69,22 @@ def similarity(  # noqa: PLR0913  one keyword per choice
     Raises
     ------
     BadInput
-        If there is no position in ``at``, or one lies outside.
+        If there is no position in ``at`` and no text, both are given, a position lies
+        outside, or the encoder knows no texts.
     """
     source = ws.image(image)
+    if text is not None:
+        if len(at) or len(against):
+            raise BadInput("Give positions or texts, not both")
+        names = [image] if images is None else list_of(images, "images")
+        asked = Texts.of(text, against_text, templates)
+        return text_similarity(ws, [ws.image(n) for n in names], asked, planes)
     positive = points_on(at, source.shape)
     negative = points_on(against, source.shape)
     if not len(positive):
-        raise BadInput("Nothing to compare with: give at least one position in `at`")
+        raise BadInput(
+            "Nothing to compare with: give at least one position in `at`, or a `text`"
+        )
     names = [image] if images is None else list_of(images, "images")
     targets = [ws.image(name) for name in names]
     clicked = sorted({int(p) for p in _planes(np.concatenate([positive, negative]))})
