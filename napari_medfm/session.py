@@ -32,6 +32,7 @@ from napari_medfm.project.saving import save
 from napari_medfm.verbs.accepting import accept
 from napari_medfm.verbs.advising import report, suggest
 from napari_medfm.verbs.annotating import annotate, remove, set_threshold
+from napari_medfm.verbs.choosing import listed
 from napari_medfm.verbs.classes import (
     add_class,
     delete_class,
@@ -142,7 +143,7 @@ class Session:
         if not isinstance(encoder, str):
             _check_model(encoder, "encoder")
             return Model(encoder.spec.name, lambda: encoder)
-        encoders.spec_of(encoder)
+        encoders.spec_of(encoder, self._options["cache_dir"])
         return Model(
             encoder, lambda: encoders.load(encoder, weights=None, **self._options)
         )
@@ -419,10 +420,16 @@ def load_head(path: str | Path, **options: Any) -> LoadedHead:
     )
 
 
-def list_models(**facts: Any) -> list[ModelSpec]:
-    """Return the SPECs of all models whose fields have these values.
+def list_models(**wanted: Any) -> list[ModelSpec]:
+    """Return the SPECs of all models that fit.
 
-    ``list_models(domain="pathology", gated=False)`` for instance.
+    ``list_models(domain="pathology", gated=False, loadable=True)`` for instance; also
+    ``kind="segmenter"``, ``installed=True``, ``max_size`` in bytes, and any field of a
+    SPEC.
+
+    Raises
+    ------
+    BadInput
+        If there is no such field.
     """
-    specs: list[ModelSpec] = [*encoders.specs(), *segmenters.specs()]
-    return [s for s in specs if all(getattr(s, k, None) == v for k, v in facts.items())]
+    return [model.spec for model in listed(**wanted)]

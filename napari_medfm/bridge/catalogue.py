@@ -63,6 +63,7 @@ def offers(kind: Kind, session: Session) -> list[Offer]:
     found = [
         Offer(spec.name, spec, family.is_installed(spec.name, cache))
         for spec in family.specs()
+        if not spec.absent and spec.dimension == 2
     ]
     if current not in {offer.name for offer in found}:
         found.insert(0, Offer(current, None, True))

@@ -70,14 +70,64 @@ def test_models_list_by_domain_and_presence(shell):
     assert "sam-vit-h" not in output
 
 
-@pytest.mark.parametrize("spec", [*encoders.specs(), *segmenters.specs()])
-def test_models_info(shell, spec):
-    code, output, _ = shell("models", "info", spec.name)
+def test_models_list_filters(shell):
+    def names(*flags):
+        return {
+            m["name"] for m in json.loads(shell("models", "list", "--json", *flags)[1])
+        }
+
+    every = names()
+    assert names("--commercial") < every
+    assert "uni" not in names("--open")
+    assert "titan" not in names("--loadable")
+    assert "titan" in names("--task", "slide")
+    assert names("--licence", "MIT") >= {"biomedclip", "quiltnet-b32"}
+    small = names("--max-mb", "100")
+    assert "lite-medsam" in small
+    assert "dinov2-giant" not in small
+
+
+@pytest.mark.parametrize(
+    "name", ["uni", "titan", "dinov2-small", "lite-medsam", "flair"]
+)
+def test_models_info(shell, name):
+    code, output, _ = shell("models", "info", name)
+    spec = next(s for s in (*encoders.specs(), *segmenters.specs()) if s.name == name)
     assert code == 0
     assert spec.licence in output
-    assert (
-        json.loads(shell("models", "info", spec.name, "--json")[1])["name"] == spec.name
+    assert spec.intended_use in output
+    assert ("NOT for commercial use" in output) == (not spec.commercial)
+    assert json.loads(shell("models", "info", name, "--json")[1])["name"] == name
+
+
+def test_a_model_of_ones_own_and_a_bundle_of_it(shell, tmp_path):
+    import timm
+    import torch
+
+    torch.save(
+        timm.create_model("test_vit", num_classes=0).state_dict(), tmp_path / "w.pth"
     )
+    add = ("models", "add", "mine", tmp_path / "w.pth", "--architecture", "test_vit")
+    cache = ("--cache-dir", tmp_path / "here")
+    code, output, errors = shell(*add, *cache)
+    assert code == 0, errors
+    assert "mine" in shell("models", "list", "--installed", *cache)[1]
+    bundle = tmp_path / "set.tar"
+    code, output, _ = shell("models", "export", bundle, "mine", *cache)
+    assert code == 0
+    assert "licence" in output
+    there = ("--cache-dir", tmp_path / "there")
+    assert shell("models", "import", bundle, *there)[0] == 0
+    found = tmp_path / "there/weights/mine/model.safetensors"
+    assert (
+        found.read_bytes()
+        == (tmp_path / "here/weights/mine/model.safetensors").read_bytes()
+    )
+    code, _, errors = shell(
+        "models", "add", "uni", tmp_path / "w.pth", *add[4:], *cache
+    )
+    assert code == 1
+    assert "another name" in errors
 
 
 def test_models_info_of_a_name_that_is_nearly_right(shell):
