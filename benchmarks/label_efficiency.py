@@ -1,206 +1,245 @@
 """Quality of masks per label: train on a few clicks, test on other images.
 
-    python benchmarks/label_efficiency.py DATA --cache DIR [--clicks 20] [--seeds 2]
+    python benchmarks/label_efficiency.py DATA --cache DIR [--clicks 1 5 20 100]
 
-DATA holds folders NAME/images and NAME/masks. Clicks are drawn at random from the
-truth: so many per class over the training images together. Dice is the mean over
-foreground classes and test images, at the model's own threshold; "best" moves the
-threshold of each test image to where its Dice is best, as a bound. Filters with a
-forest (as ilastik does) are beside ours as ``forest``.
+DATA holds folders NAME/images and NAME/masks (`kinds.py`). Clicks are drawn at random
+from the truth: so many per class over the training images together. Dice is the mean
+over foreground classes and test images, at the method's own threshold; "best" moves the
+threshold of each test image to where its Dice is best, as a bound; "4 more" adds four
+corrective clicks on each test image, where the mask is wrong, and trains again.
+Every figure goes to ``--out`` as one line of JSON, so that a run can be
+interrupted and continued; ``--table`` prints what is there and draws the plot.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import json
 import time
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import peers
+from kinds import KINDS, Case, clicks, drain, load_kind, split
 
 from napari_medfm import encoders
-from napari_medfm.core.geometry import Grid
 from napari_medfm.core.labels import Annotation, LabelClass
-from napari_medfm.core.results import Embedding
-from napari_medfm.engine.embed import embed_rgb
-from napari_medfm.engine.features import PlaneFeatures, plane_features
-from napari_medfm.engine.intake import image_of
-from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.validate import dice
 from napari_medfm.verbs.predicting import plane_logits
 from napari_medfm.verbs.training import TrainedModel, examples_of, train
 
-RECIPES = ("ridge", "logistic", "prototype", "knn", "mlp", "forest", "pool", "auto")
-SETS = {
-    "stained nuclei": ("dsb2018_stained", (1,), 3),
-    "vessels": ("chase_db1", (1,), 3),
-    "optic disc": ("idrid", (1,), 3),
-    "sarcoma MR": ("sts_sarcoma_mr", (1,), 3),
-    "spinal cord MR": ("sct_cord_mr", (1,), 3),
-    "MS lesions": ("ms_flair", (1,), 3),
-}
+OURS = ("auto", "pool", "blend", "logistic", "ridge", "forest")
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One plane with its truth."""
-
-    name: str
-    features: PlaneFeatures
-    truth: np.ndarray
-
-
-def drain(steps: Generator[Any, None, Any]) -> Any:
-    """Run steps to their end."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-
-
-def planes_of(folder: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Read pictures, or the labelled planes of a volume with a gap between them."""
-    from skimage.io import imread
-
-    found = []
-    for path in sorted((folder / "images").iterdir()):
-        mask = next((folder / "masks").glob(path.name.split(".")[0] + ".*"))
-        if path.name.endswith(".nii.gz"):
-            found += volume_planes(path, mask)
-        else:
-            truth = imread(mask)
-            if folder.name == "dsb2018_stained":
-                truth = truth > 0
-            found.append((path.stem, imread(path), truth))
-    return found
-
-
-def volume_planes(path: Path, mask: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    import nibabel
-
-    volume = np.asarray(nibabel.load(path).dataobj)
-    truth = np.asarray(nibabel.load(mask).dataobj).round().astype(np.uint8)
-    axis = int(np.argmax(nibabel.load(path).header.get_zooms()[:3]))
-    axis = axis if path.name.startswith("STS") else 2
-    volume, truth = np.moveaxis(volume, axis, 0), np.moveaxis(truth, axis, 0)
-    area = (truth > 0).sum((1, 2))
-    good = np.flatnonzero(area >= 0.3 * area.max())
-    chosen = good[np.linspace(0, len(good) - 1, 6).round().astype(int)]
-    low, high = np.percentile(volume, (0.5, 99.5))
-    scaled = ((volume - low) / (high - low)).clip(0, 1).astype(np.float32)
-    return [(f"{path.stem}:{z}", scaled[z], truth[z]) for z in chosen]
-
-
-def load_set(folder: Path, encoder: Any, cache: Path) -> list[Case]:
-    cases = []
-    for name, pixels, truth in planes_of(folder):
-        image = image_of(pixels, name)
-        channels = normalised(image)
-        digest = hashlib.sha256(channels.tobytes()).hexdigest()[:16]
-        stored = cache / f"{encoder.spec.name}-{digest}.npz"
-        if not stored.exists():
-            layers, grid = drain(embed_rgb(to_rgb(channels), encoder))
-            np.savez(
-                stored,
-                layers=layers,
-                grid=[*layers.shape[:2], *grid.stride, *grid.offset],
-            )
-        held = np.load(stored)
-        rows, cols, *steps = held["grid"].tolist()
-        grid = Grid(int(rows), int(cols), tuple(steps[:2]), tuple(steps[2:]))
-        embedding = Embedding(held["layers"], grid, digest, encoder.spec.name)
-        cases.append(Case(name, plane_features(embedding, channels), truth))
-    return cases
-
-
-def clicks(cases: list[Case], values: tuple[int, ...], count: int, seed: int) -> list:
-    """Draw clicks of every class over the images, one annotation each."""
-    rng = np.random.default_rng(seed)
-    examples = []
-    for value in (0, *values):
-        for number in range(count):
-            case = cases[number % len(cases)]
-            inside = case.truth == value if value else ~np.isin(case.truth, values)
-            pixels = np.argwhere(inside)
-            if not len(pixels):
-                continue
-            pixel = pixels[rng.integers(len(pixels))][None].astype(np.int32)
-            given = Annotation(
-                len(examples), case.name, value, "pixel", "points", pixel
-            )
-            examples += examples_of(given, case.name, {0: case.features})
-    return examples
-
-
-def score(model: TrainedModel, cases: list[Case]) -> tuple[float, float]:
-    """Mean Dice at the model's threshold, and at each image's best."""
-    own, best = [], []
-    for case in cases:
-        logits = plane_logits(model, case.features)
-        found = np.asarray(model.values)[logits.argmax(0)]
-        for row, value in enumerate(model.values):
-            if not value or not (case.truth == value).any():
-                continue
-            own.append(dice(case.truth, found, value))
-            rivals = np.delete(logits, row, axis=0).max(0)
-            best.append(best_dice(logits[row] - rivals, case.truth == value))
-    return float(np.mean(own)), float(np.mean(best))
+def score(
+    logits: np.ndarray, case: Case, values: tuple[int, ...]
+) -> list[tuple[float, float]]:
+    """Dice at the method's threshold and at the best one, of each class there is."""
+    found = np.asarray(values)[logits.argmax(0)]
+    pairs = []
+    for row, value in enumerate(values):
+        truth = case.truth == value
+        if value and truth.any():
+            margin = logits[row] - np.delete(logits, row, axis=0).max(0)
+            pairs.append((dice(case.truth, found, value), best_dice(margin, truth)))
+    return pairs
 
 
 def best_dice(margin: np.ndarray, truth: np.ndarray) -> float:
-    order = np.argsort(-margin, axis=None)
-    hits = np.cumsum(truth.ravel()[order])
-    return float((2 * hits / (np.arange(1, len(order) + 1) + truth.sum())).max())
+    """Dice at the threshold where it is best, over 2,000 thresholds."""
+    places = np.quantile(margin, np.linspace(0, 1, 2001))
+    inside = np.searchsorted(places, margin[truth], side="left")
+    hits = np.cumsum(np.bincount(inside, minlength=2002)[::-1])[::-1]
+    above = len(margin.ravel()) * (1 - np.arange(2002) / 2001)
+    return float((2 * hits / (above + truth.sum())).max())
+
+
+def more_clicks(
+    logits: np.ndarray, case: Case, values: tuple[int, ...], seed: int
+) -> list:
+    """Four clicks where the mask is wrong: on missed objects and on false ones."""
+    rng = np.random.default_rng([5, seed])
+    found = np.asarray(values)[logits.argmax(0)]
+    wrong = found != case.truth
+    kinds = [wrong & (case.truth > 0), wrong & (case.truth == 0)]
+    given: list = []
+    for number in range(4):
+        pixels = np.argwhere(kinds[number % 2])
+        if not len(pixels):
+            pixels = np.argwhere(wrong)
+        if not len(pixels):
+            break
+        pixel = pixels[rng.integers(len(pixels))][None].astype(np.int32)
+        value = int(case.truth[tuple(pixel[0])])
+        note = Annotation(10**6 + number, case.name, value, "pixel", "points", pixel)
+        given += examples_of(note, case.name, {0: case.features})
+    return given
+
+
+def ours(
+    recipe: str, training: list[Case], testing: list[Case], examples: list, seed: int
+) -> dict[str, Any]:
+    """Train a recipe and score it; "auto" also with four corrective clicks."""
+    named = [
+        LabelClass(str(v), v, "#ffffff") for v in sorted({e.value for e in examples})
+    ]
+    context = [case.features for case in training]
+    model: TrainedModel = drain(train(examples, named, recipe, context))
+    pairs, corrected = [], []
+    for case in testing:
+        logits = plane_logits(model, case.features)
+        pairs += score(logits, case, model.values)
+        if recipe == "auto":
+            added = more_clicks(logits, case, model.values, seed)
+            corrected += score(
+                correct(model, case, [*examples, *added], context), case, model.values
+            )
+    own, best = np.mean(pairs, axis=0)
+    found = {"own": own, "best": best, "chosen": model.recipe}
+    if corrected:
+        found["clicks"] = float(np.mean([own for own, _ in corrected]))
+    return found
+
+
+def correct(model: TrainedModel, case: Case, examples: list, context: list) -> Any:
+    """Return the logits after training again with clicks on the test image."""
+    again = drain(
+        train(examples, model.classes, model.recipe, [*context, case.features])
+    )
+    return plane_logits(again, case.features)
+
+
+def theirs(
+    method: peers.Method, training: list[Case], testing: list[Case], examples: list
+) -> dict[str, Any]:
+    """Train another's method and score it."""
+    apply = method(examples, training)
+    values = tuple(sorted({e.value for e in examples}))
+    pairs = [pair for case in testing for pair in score(apply(case), case, values)]
+    own, best = np.mean(pairs, axis=0)
+    return {"own": own, "best": best}
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Measure everything that is not in the output file yet."""
+    encoder = encoders.load(args.encoder, weights=args.weights)
+    methods = dict(peers.METHODS)
+    if find_spec("napari_convpaint") is not None:
+        methods["convpaint"] = peers.convpaint()
+        methods["convpaint, our encoder"] = peers.convpaint(encoder)
+    done = {tuple(line["key"]) for line in lines_of(args.out)}
+    for title in args.kinds:
+        kind = KINDS[title]
+        cases = load_kind(kind, args.data, encoder, args.cache)
+        for count in args.clicks:
+            for seed in range(args.seeds):
+                training, testing = split(kind, cases, seed)
+                testing = testing[: args.test]
+                examples = clicks(kind, training, count, seed)
+                chosen: dict[str, dict[str, Any]] = {}
+                for name in args.methods or [*OURS, *methods]:
+                    key = (title, count, seed, name)
+                    if key in done:
+                        continue
+                    start = time.process_time()
+                    if name in chosen:
+                        found = chosen[name]
+                    elif name in methods:
+                        found = theirs(methods[name], training, testing, examples)
+                    else:
+                        found = ours(name, training, testing, examples, seed)
+                        if name == "auto":
+                            chosen[found["chosen"]] = {
+                                what: found[what] for what in ("own", "best")
+                            }
+                    line = {"key": key, **found, "cpu": time.process_time() - start}
+                    with args.out.open("a") as file:
+                        file.write(json.dumps(line) + "\n")
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """Read the figures measured so far."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def table(lines: list[dict[str, Any]], plot: Path | None) -> None:
+    """Print a table for each number of clicks, and draw Dice against clicks."""
+    cells: dict[tuple, list] = defaultdict(list)
+    for line in lines:
+        title, count, _, name = line["key"]
+        for what in ("own", "best", "clicks"):
+            if what in line:
+                cells[count, title, name, what].append(line[what])
+    names = list(dict.fromkeys(line["key"][3] for line in lines))
+    counts = sorted({line["key"][1] for line in lines})
+    curves: dict[str, list[float]] = defaultdict(list)
+    for count in counts:
+        titles = [t for t in KINDS if any(k[:2] == (count, t) for k in cells)]
+        print(f"\nk = {count}: own threshold (best threshold)\n")
+        print("| method | " + " | ".join(titles) + " | mean |")
+        print("|" + "---|" * (len(titles) + 2))
+        for name in names:
+            own = [
+                np.mean(cells.get((count, t, name, "own"), [np.nan])) for t in titles
+            ]
+            best = [
+                np.mean(cells.get((count, t, name, "best"), [np.nan])) for t in titles
+            ]
+            row = [f"{a:.2f} ({b:.2f})" for a, b in zip(own, best, strict=True)]
+            print(f"| {name} | " + " | ".join(row), end=" ")
+            print(f"| {np.mean(own):.3f} ({np.mean(best):.3f}) |")
+            curves[name].append(float(np.mean(own)))
+        more = [
+            np.mean(cells.get((count, t, "auto", "clicks"), [np.nan])) for t in titles
+        ]
+        row = [f"{value:.2f}" for value in more]
+        print(
+            "| auto, 4 clicks more | " + " | ".join(row) + f" | {np.mean(more):.3f} |"
+        )
+    if plot is not None:
+        draw(counts, curves, plot)
+
+
+def draw(counts: list[int], curves: dict[str, list[float]], plot: Path) -> None:
+    """Draw the mean Dice against the clicks per class."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for name, values in curves.items():
+        style = "-" if name in OURS else "--"
+        axes.plot(counts, values, style, marker="o", label=name)
+    axes.set(xscale="log", xlabel="clicks per class", ylabel="mean Dice, own threshold")
+    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.legend(fontsize=8)
+    figure.savefig(plot)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("label_efficiency.jsonl"))
+    parser.add_argument("--plot", type=Path)
     parser.add_argument("--encoder", default="dinov2-small")
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("--clicks", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--sets", nargs="*", default=list(SETS))
-    parser.add_argument("--recipes", nargs="*", default=list(RECIPES))
+    parser.add_argument("--clicks", type=int, nargs="*", default=[1, 5, 20, 100])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--test", type=int, help="at most so many test images a seed")
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    parser.add_argument("--methods", nargs="*")
+    parser.add_argument("--table", action="store_true", help="print, measure nothing")
     args = parser.parse_args()
     args.cache.mkdir(parents=True, exist_ok=True)
-    encoder = encoders.load(args.encoder, weights=args.weights)
-    print("| kind | " + " | ".join(f"{r} (best)" for r in args.recipes) + " | chosen |")
-    print("|" + "---|" * (len(args.recipes) + 2))
-    totals = []
-    for title in args.sets:
-        folder, values, n_train = SETS[title]
-        cases = load_set(args.data / folder, encoder, args.cache)
-        results, chosen = [], []
-        for seed in range(args.seeds):
-            order = np.random.default_rng(seed).permutation(len(cases))
-            training = [cases[i] for i in order[:n_train]]
-            testing = [cases[i] for i in order[n_train:]]
-            examples = clicks(training, values, args.clicks, seed)
-            context = [case.features for case in training]
-            named = [LabelClass(str(v), v, "#ffffff") for v in (0, *values)]
-            row = []
-            for recipe in args.recipes:
-                model = drain(train(examples, named, recipe, context))
-                row.append(score(model, testing))
-            chosen.append(model.recipe)
-            results.append(row)
-        mean = np.mean(results, axis=0)
-        totals.append(mean)
-        cells = " | ".join(f"{own:.2f} ({best:.2f})" for own, best in mean)
-        print(f"| {title} | {cells} | {', '.join(chosen)} |", flush=True)
-    cells = " | ".join(
-        f"{own:.3f} ({best:.3f})" for own, best in np.mean(totals, axis=0)
-    )
-    print(f"| mean | {cells} | |")
+    if not args.table:
+        measure(args)
+    table(lines_of(args.out), args.plot)
 
 
 if __name__ == "__main__":
-    start = time.process_time()
     main()
-    print(f"{time.process_time() - start:.0f} CPU s")

@@ -54,6 +54,7 @@ from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.objects import annotate_object, use_objects
 from napari_medfm.verbs.pictures import add_image, place_image, remove_image
 from napari_medfm.verbs.prompting import propagate, segment, segment_all
+from napari_medfm.verbs.refining import refine
 from napari_medfm.verbs.similarity import similarity
 from napari_medfm.verbs.tables import export_table
 from napari_medfm.verbs.taking import annotate_accepted, annotate_labels
@@ -126,6 +127,7 @@ class Session:
     segment_all = Verb(segment_all)
     segment_like = Verb(segment_like)
     segment_class = Verb(segment_class)
+    refine = Verb(refine)
     fit = Verb(fit)
     predict = Verb(predict)
     suggest = Verb(suggest)

@@ -15,9 +15,9 @@ from napari_medfm.core.results import Embedding
 from napari_medfm.engine.filters import filter_bank, filter_count, tones
 
 Floats = NDArray[np.float32]
-Kind = Literal["tokens", "deep", "filters", "object", "bag"]
-"""Rows of planes; and of whole objects and images, which `PlaneFeatures` has not."""
-KINDS: tuple[Kind, ...] = ("tokens", "deep", "filters", "object", "bag")
+Kind = Literal["tokens", "deep", "filters", "blend", "object", "bag"]
+"""Rows of planes, a blend of two; and of objects and images, seen elsewhere."""
+KINDS: tuple[Kind, ...] = ("tokens", "deep", "filters", "blend", "object", "bag")
 _FLOOR = 1e-3
 
 

@@ -1,4 +1,4 @@
-"""Random forest: fitted by scikit-learn, kept and predicted as plain arrays."""
+"""Extremely random trees: fitted by scikit-learn, kept and used as plain arrays."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from napari_medfm.engine.tensors import classes_of, only, take
 
 SPEC = HeadSpec(
     name="forest",
-    title="Random forest",
+    title="Random trees",
     linear=False,
-    intended_use="the filter expert of a pool: detail by intensity, colour and edges",
+    intended_use="detail by intensity, colour, edges and lines; with tokens in a blend",
 )
 _CHUNK = 1024
 _FLOOR = 0.05
@@ -38,7 +38,7 @@ class Forest:
 
     spec = SPEC
 
-    def __init__(self, trees: int = 64, seed: int = 0) -> None:
+    def __init__(self, trees: int = 100, seed: int = 0) -> None:
         self.trees = trees
         self.seed = seed
 
@@ -49,10 +49,10 @@ class Forest:
         sample_weight: NDArray[np.float64] | None = None,
     ) -> Self:
         """Learn from rows; classes are balanced."""
-        from sklearn.ensemble import RandomForestClassifier
+        from sklearn.ensemble import ExtraTreesClassifier
 
         weights = balanced(y, sample_weight)
-        model = RandomForestClassifier(
+        model = ExtraTreesClassifier(
             self.trees,
             min_samples_leaf=2,
             max_depth=16,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.labels import Annotation
 from napari_medfm.engine.features import Kind, PlaneFeatures
+from napari_medfm.engine.projection import Projection
 from napari_medfm.engine.sums import RidgeSums, fold
 
 _MOST_ROWS = 256
@@ -45,8 +46,15 @@ class Example:
     token_weight: NDArray[np.float64]
     features: PlaneFeatures
 
-    def rows(self, kind: Kind) -> NDArray[np.float32]:
-        """Return feature rows (n, width): one a token, or for filters one a pixel."""
+    def rows(
+        self, kind: Kind, projection: Projection | None = None
+    ) -> NDArray[np.float32]:
+        """Return feature rows (n, width): one a token, or for filters one a pixel.
+
+        A blend needs the projection of its tokens, and has one row a pixel too.
+        """
+        if projection is not None:
+            return projection.rows(self.features, self.pixels)
         if kind == "filters":
             index = self.pixels[:, 0] * self.features.shape[1] + self.pixels[:, 1]
             return self.features.rows(kind, index)
@@ -54,7 +62,7 @@ class Example:
 
     def weights(self, kind: Kind) -> NDArray[np.float64]:
         """Return the weight of each of `rows`."""
-        if kind == "filters":
+        if kind in ("filters", "blend"):
             share = self.token_weight.sum() / len(self.pixels)
             return np.full(len(self.pixels), share)
         return self.token_weight
@@ -131,10 +139,10 @@ def _chosen(seed: list[int], count: int) -> NDArray[np.intp]:
 
 
 def stacked(
-    examples: Sequence[Example], kind: Kind
+    examples: Sequence[Example], kind: Kind, projection: Projection | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
     """Join the rows, class values and weights of examples, in their order."""
-    rows = [example.rows(kind) for example in examples]
+    rows = [example.rows(kind, projection) for example in examples]
     values = [np.full(len(r), e.value) for r, e in zip(rows, examples, strict=True)]
     weights = [example.weights(kind) for example in examples]
     return (

@@ -19,6 +19,7 @@ from napari_medfm.core.errors import BadFile
 from napari_medfm.core.labels import LabelClass, Level
 from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.features import KINDS
+from napari_medfm.engine.projection import Projection
 from napari_medfm.engine.tensors import take
 from napari_medfm.heads import from_tensors
 from napari_medfm.verbs.trained import Expert, TrainedModel
@@ -257,10 +258,21 @@ def _expert(
     kind, name = entry["features"], entry["head"]
     if kind not in KINDS or not isinstance(name, str):
         raise BadFile("its card lists an expert wrongly")
+    projection = _projection(tensors) if kind == "blend" else None
     head = from_tensors(name, tensors)
     if head.classes_.tolist() != [c.value for c in classes]:
         raise BadFile("an expert knows other classes than the card")
-    return Expert(kind, head, _number(entry["weight"], 0, 1000))
+    if projection is not None and head.width <= projection.axes.shape[1]:
+        raise BadFile("its projection does not fit its head")
+    return Expert(kind, head, _number(entry["weight"], 0, 1000), projection)
+
+
+def _projection(tensors: dict[str, NDArray[Any]]) -> Projection:
+    """Take the projection out of an expert's tensors."""
+    axes = take(tensors, "projection.axes", "float32", (None, None))
+    mean = take(tensors, "projection.mean", "float32", (len(axes),))
+    del tensors["projection.axes"], tensors["projection.mean"]
+    return Projection(mean, axes)
 
 
 def _number(value: Any, low: float, high: float) -> float:

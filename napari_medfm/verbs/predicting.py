@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadInput
-from napari_medfm.engine.features import PlaneFeatures
+from napari_medfm.core.geometry import Grid
+from napari_medfm.engine.features import Kind, PlaneFeatures
 from napari_medfm.engine.probability import decide
 from napari_medfm.engine.threads import one_blas_thread
 from napari_medfm.engine.upsample import corners, upsample_maps
@@ -17,6 +18,8 @@ from napari_medfm.verbs.trained import Expert, TrainedModel
 
 Floats = NDArray[np.float32]
 _CHUNK = 8192
+_FINE = ("filters", "blend")
+_LARGE = 600_000
 
 
 def predict_plane(
@@ -63,15 +66,14 @@ def plane_logits(
     check_fits(model, features)
     shift = _shift(model, biases)
     grid = features.grid
-    coarse = [expert for expert in model.experts if expert.kind != "filters"]
-    fine = [expert for expert in model.experts if expert.kind == "filters"]
+    coarse = [expert for expert in model.experts if expert.kind not in _FINE]
+    fine = [expert for expert in model.experts if expert.kind in _FINE]
     maps = np.tile(shift[:, None], grid.rows * grid.cols)
     for expert in coarse:
         maps += _all_rows(expert, features, grid.rows * grid.cols).T
     logits = upsample_maps(maps.reshape(-1, grid.rows, grid.cols), grid, features.shape)
-    height, width = features.shape
     for expert in fine:
-        logits += _all_rows(expert, features, height * width).T.reshape(logits.shape)
+        logits += _fine_maps(expert, features)
     return _smoothed(logits, model.smoothing)
 
 
@@ -87,6 +89,10 @@ def pixel_logits(
     index, weight = corners(features.grid, pixels)
     flat = pixels[:, 0] * features.shape[1] + pixels[:, 1]
     for expert in experts:
+        if expert.projection is not None:
+            rows = expert.projection.rows(features, pixels)
+            found.append(expert.head.decision_function(rows))
+            continue
         if expert.kind == "filters":
             found.append(expert.head.decision_function(features.rows("filters", flat)))
             continue
@@ -106,14 +112,23 @@ def check_fits(model: TrainedModel, features: PlaneFeatures) -> None:
         If a width does not fit.
     """
     for expert in model.experts:
-        have, want = features.width(expert.kind), expert.head.width
-        if have == want:
-            continue
-        if expert.kind == "filters":
+        kind, want = expert.kind, expert.head.width
+        if expert.projection is not None:
+            _check_tokens(features, "deep", len(expert.projection.mean))
+            kind, want = "filters", want - expert.projection.axes.shape[1]
+        if kind != "filters":
+            _check_tokens(features, kind, want)
+        elif features.width(kind) != want:
             raise BadInput(
                 "This head was trained on images with another number of channels "
-                f"({want} filters, here {have}): use it on images of that kind"
+                f"({want} filters, here {features.width(kind)}): use it on images of "
+                "that kind"
             )
+
+
+def _check_tokens(features: PlaneFeatures, kind: Kind, want: int) -> None:
+    have = features.width(kind)
+    if have != want:
         raise BadInput(
             f"This head was made with another encoder ({want} features a token; "
             f"{features.encoder!r} gives {have}): use the encoder named in its card"
@@ -140,6 +155,34 @@ def _all_rows(expert: Expert, features: PlaneFeatures, count: int) -> Floats:
                 parts.append(expert.head.decision_function(rows))
     logits: Floats = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return logits if expert.weight == 1 else logits * np.float32(expert.weight)
+
+
+def _fine_maps(expert: Expert, features: PlaneFeatures) -> Floats:
+    """Weighted logits (classes, height, width) of an expert that looks at pixels.
+
+    On a large plane every second pixel of every second row is asked, and the rest
+    interpolated: what is smoothed afterwards needs no more.
+    """
+    height, width = features.shape
+    step = 1 if height * width <= _LARGE else 2
+    lattice = Grid(-(-height // step), -(-width // step), (step, step), (0.0, 0.0))
+    cols = np.arange(0, width, step)
+    rows_at_once = max(1, _CHUNK // len(cols))
+    maps = expert.projection.maps(features) if expert.projection is not None else None
+    parts = []
+    for first in range(0, lattice.rows, rows_at_once):
+        down = np.arange(first, min(first + rows_at_once, lattice.rows)) * step
+        flat = (down[:, None] * width + cols).ravel()
+        rows = features.rows("filters", flat)
+        if maps is not None:
+            band = slice(down[0], down[-1] + 1, step)
+            tokens = upsample_maps(maps, features.grid, features.shape, band)
+            beside = np.moveaxis(tokens[:, :, cols], 0, -1).reshape(len(rows), -1)
+            rows = np.hstack([rows, beside])
+        parts.append(expert.head.decision_function(rows))
+    logits = np.concatenate(parts).T * np.float32(expert.weight)
+    found = np.ascontiguousarray(logits).reshape(-1, lattice.rows, lattice.cols)
+    return found if step == 1 else upsample_maps(found, lattice, features.shape)
 
 
 def _smoothed(logits: Floats, sigma: float) -> Floats:

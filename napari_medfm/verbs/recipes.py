@@ -14,6 +14,7 @@ from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.engine.features import Kind
 from napari_medfm.engine.pool import pool_weights
 from napari_medfm.engine.probability import balanced
+from napari_medfm.engine.projection import Projection
 from napari_medfm.engine.validate import Folds, folds_of
 from napari_medfm.heads.ridge import Ridge
 from napari_medfm.verbs.examples import Example, stacked, token_sums
@@ -34,6 +35,7 @@ class Part:
 
 _DEEP = Part("deep", "logistic", (("C", 0.003),))
 _DETAIL = Part("filters", "forest")
+_BLEND = Part("blend", "forest")
 PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
     {
         "ridge": (Part("tokens", "ridge"),),
@@ -42,7 +44,8 @@ PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
         "knn": (Part("tokens", "knn"),),
         "mlp": (Part("deep", "mlp"),),
         "forest": (_DETAIL,),
-        "pool": (_DEEP, _DETAIL),
+        "blend": (_BLEND,),
+        "pool": (_DEEP, _BLEND),
     }
 )
 
@@ -53,10 +56,12 @@ def fit_part(part: Part, examples: Sequence[Example]) -> Expert:
         return Expert(
             part.kind, Ridge(**dict(part.settings)).fit_sums(token_sums(examples))
         )
-    rows, values, weights = stacked(examples, part.kind)
+    planes = list({e.features.key: e.features for e in examples}.values())
+    projection = Projection.of(planes) if part.kind == "blend" else None
+    rows, values, weights = stacked(examples, part.kind, projection)
     head = heads.make(part.head, **dict(part.settings))
     head.fit(rows, values, weights)
-    return Expert(part.kind, head)
+    return Expert(part.kind, head, projection=projection)
 
 
 @dataclass(frozen=True, eq=False)

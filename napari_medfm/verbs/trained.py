@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.labels import LabelClass, Level
 from napari_medfm.engine.features import Kind
+from napari_medfm.engine.projection import Projection
 from napari_medfm.engine.scoring import Scorer
 
 _numbers = itertools.count(1)
@@ -18,11 +19,23 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, eq=False)
 class Expert:
-    """A head on one kind of features; its logits count ``weight`` times."""
+    """A head on one kind of features; its logits count ``weight`` times.
+
+    A blend of filters and tokens also has the ``projection`` of the tokens.
+    """
 
     kind: Kind
     head: Scorer
     weight: float = 1.0
+    projection: Projection | None = None
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Everything learned, as arrays."""
+        found = dict(self.head.tensors())
+        if self.projection is not None:
+            found["projection.mean"] = self.projection.mean
+            found["projection.axes"] = self.projection.axes
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +88,6 @@ class TrainedModel:
         """Return everything learned as arrays, named by expert."""
         found: dict[str, NDArray[Any]] = {"bias": np.array(self.bias, np.float64)}
         for number, expert in enumerate(self.experts):
-            for name, array in expert.head.tensors().items():
+            for name, array in expert.tensors().items():
                 found[f"expert{number}.{name}"] = array
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ __all__ = ["RECIPES", "Example", "Expert", "TrainedModel", "examples_of", "train
 
 RECIPES = (*PARTS, "auto")
 SCHEMA = 1
-CANDIDATES = ("pool", "logistic", "ridge", "forest")
+CANDIDATES = ("pool", "blend", "logistic", "ridge", "forest")
 _SMOOTHING = 1.5
 _PRIOR_WEIGHT = 0.5
 _PRIOR_PIXELS = 2000
@@ -48,11 +49,11 @@ def train(
     classes
         All classes of the session; the model knows those with examples.
     recipe
-        "ridge" is immediate. "pool" weighs deep tokens and filters by predictions on
-        images that were left out (blocks of the image, if there is one), adds a
-        tempered prior of the classes and smooths a little. "auto" does so too, but
-        keeps a single expert where that does better, and keeps the table. The others
-        are one head each.
+        "ridge" is immediate. "pool" weighs deep tokens, and trees on filters beside
+        tokens ("blend"), by predictions on images that were left out (blocks of the
+        image, if there is one), adds a tempered prior of the classes and smooths a
+        little. "auto" does so too, but keeps a single expert where that does better,
+        and keeps the table. The others are one head each.
     context
         Planes from which the prior is estimated, without labels; usually the annotated.
     card
@@ -98,7 +99,7 @@ def _pooled(
     for number, (part, weight) in enumerate(zip(own, weights, strict=True)):
         yield Progress(number, len(own) + 1, f"training {part.head}")
         fitted = fit_part(part, examples)
-        experts.append(Expert(part.kind, fitted.head, float(weight)))
+        experts.append(replace(fitted, weight=float(weight)))
     yield Progress(len(own), len(own) + 1, "estimating the prior")
     bias = _prior(experts, context, len(classes))
     card["validation"] = table

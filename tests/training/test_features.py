@@ -9,6 +9,8 @@ from napari_medfm.core.geometry import Grid
 from napari_medfm.core.results import Embedding
 from napari_medfm.engine.features import plane_features
 from napari_medfm.engine.filters import SIGMAS, filter_bank, filter_count
+from napari_medfm.engine.projection import Projection
+from napari_medfm.engine.upsample import upsample_maps
 
 
 def plane(channels=1, seed=0):
@@ -109,3 +111,47 @@ def test_memory_held_is_told():
     before = features.nbytes
     bank = features.filters
     assert features.nbytes == before + bank.nbytes
+
+
+def test_a_line_answers_more_than_a_speck_of_the_same_brightness():
+    image = np.full((80, 80, 1), 0.5, np.float32)
+    image[20, 10:70] = image[60, 40] = 1
+    bright = filter_bank(image).astype(np.float32)[..., -1]
+    assert bright[20, 40] < 2 * bright[60, 40] < 0
+
+
+def test_local_contrast_does_not_see_a_shade_across_the_picture():
+    rng = np.random.default_rng(0)
+    texture = rng.normal(0, 0.05, (96, 96)).astype(np.float32)
+    shade = np.linspace(0, 0.6, 96, dtype=np.float32)
+    plain, shaded = (
+        filter_bank((0.2 + texture + part)[..., None])[16:-16, 16:-16]
+        for part in (0, shade)
+    )
+
+    def alike(number):
+        pair = [bank[..., number].astype(float).ravel() for bank in (plain, shaded)]
+        return np.corrcoef(*pair)[0, 1]
+
+    assert alike(22) > 0.95
+    assert alike(0) < 0.7
+
+
+def test_a_projection_is_the_same_each_time_and_its_rows_are_its_maps():
+    first, second = plane(1, 0), plane(1, 1)
+    one, two = Projection.of([first, second]), Projection.of([first, second])
+    assert one.axes.tobytes() == two.axes.tobytes()
+    assert one.axes.shape == (30, 30)
+    pixels = np.argwhere(np.ones(first.shape, bool))
+    beside = one.rows(first, pixels)[:, first.width("filters") :]
+    whole = upsample_maps(one.maps(first), first.grid, first.shape)
+    np.testing.assert_allclose(beside, whole.reshape(30, -1).T, atol=1e-4)
+
+
+def test_a_projection_keeps_distances_between_tokens():
+    from scipy.spatial.distance import pdist
+
+    features = plane()
+    projected = Projection.of([features]).maps(features).reshape(30, -1).T
+    before, after = pdist(features.deep), pdist(projected)
+    np.testing.assert_allclose(after / after.mean(), before / before.mean(), rtol=1e-3)

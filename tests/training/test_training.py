@@ -177,7 +177,7 @@ def test_a_stroke_through_a_volume_gives_an_example_a_plane(planes):
 def test_a_pool_keeps_its_table(examples, classes, planes):
     model = fit(examples, classes, "auto", planes)
     table = model.card["validation"]
-    assert set(table["losses"]) == {"pool", "logistic", "ridge", "forest"}
+    assert set(table["losses"]) == {"pool", "blend", "logistic", "ridge", "forest"}
     assert table["how"] == "leave one group out"
     assert model.recipe in table["reason"]
     assert len(model.card["calibration"]["expert_weights"]) == len(model.experts)
