@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 SIGMAS = (0.7, 1.4, 2.8, 5.6, 11.2)
-REACH = 68
+REACH = 104
 _CONTRAST = 32.0
 _AROUND = 16.0
+_FLAT = 0.03
 _SMOOTH = (1.0, 2.0, 4.0)
 _LINES = (1.4, 2.8, 5.6)
 _DIRECTIONS = 8
@@ -107,8 +108,7 @@ def _local_contrast(value: Floats) -> Floats:
 
     apart = value - gaussian_filter(value, _AROUND, truncate=2)
     spread = np.sqrt(gaussian_filter(apart * apart, _AROUND, truncate=2))
-    floor = 0.05 * float(apart.std()) + 1e-3
-    contrast: Floats = apart / (spread + np.float32(floor))
+    contrast: Floats = apart / (spread + np.float32(_FLAT))
     return contrast
 
 
