@@ -109,7 +109,7 @@ def correct(model: TrainedModel, case: Case, examples: list, context: list) -> A
     again = drain(
         train(examples, model.classes, model.recipe, [*context, case.features])
     )
-    return plane_logits(again, case.features)
+    return plane_logits(again, case.features, again.biases_on(case.name))
 
 
 def theirs(

@@ -13,6 +13,8 @@ and CPU milliseconds, the least of several runs.
 from __future__ import annotations
 
 import argparse
+import resource
+import sys
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -61,6 +63,12 @@ class Time:
 
     def __str__(self) -> str:
         return f"{self.wall:8.1f} ms wall {self.cpu:8.1f} ms CPU"
+
+
+def peak() -> float:
+    """Peak resident memory of this process in MiB."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def plane(size: int) -> tuple[PlaneFeatures, Embedding]:
@@ -193,6 +201,7 @@ def main() -> None:
     print(f"  rows to head                 {fit}")
     print(f"  head to every pixel          {predict}")
     print(f"similarity after a click       {Time.of(lambda: index.maps(*places))}")
+    print(f"peak memory so far {peak():5.0f} MiB, the encoder not in it")
     if find_spec("napari_convpaint") is None:
         print("napari-convpaint is not installed here: not compared")
         return
@@ -203,6 +212,7 @@ def main() -> None:
         print(f"napari-convpaint, {title}: {total / whole.cpu:.0f} x our CPU time")
         print(f"  train                        {training}")
         print(f"  segment                      {painting}")
+        print(f"  peak memory of all so far {peak():5.0f} MiB")
 
 
 if __name__ == "__main__":

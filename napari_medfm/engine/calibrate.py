@@ -2,78 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.core.errors import BadInput
 from napari_medfm.engine.probability import softmax
 
 Doubles = NDArray[np.float64]
+_NEWTON = 12
 
 
-def bias_from_clicks(margins: NDArray[np.floating], inside: NDArray[np.bool_]) -> float:
-    """Return the bias that puts the border midway between corrective clicks.
+def fitted_biases(
+    logits: NDArray[np.floating],
+    index: NDArray[np.integer],
+    weights: Doubles | None = None,
+    spread: float = 1.0,
+) -> Doubles:
+    """Return what to add to the logits of one image so that its clicks come true.
 
-    Parameters
-    ----------
-    margins
-        (n,): at each click the logit of a class less that of its best rival.
-    inside
-        (n,): whether the user says that the click belongs to the class.
-
-    Returns
-    -------
-    float
-        To be added to the logit of the class on this image: minus the midpoint of the
-        two mean margins.
-
-    Raises
-    ------
-    BadInput
-        If there is not at least one click of each kind: one alone can do harm.
-    """
-    inside = np.asarray(inside, bool)
-    if inside.all() or not inside.any():
-        raise BadInput(
-            "A threshold needs at least one click on the object and one beside it"
-        )
-    return -float(np.mean(margins[inside]) + np.mean(margins[~inside])) / 2
-
-
-def biases_from_clicks(
-    logits: NDArray[np.floating], clicked: Sequence[int], values: Sequence[int]
-) -> dict[int, float]:
-    """Return this image's bias of every class that was clicked on and beside.
+    The most probable biases if they are spread normally about zero: one click moves
+    them a little, several that agree move them as far as they ask.
 
     Parameters
     ----------
     logits
-        (n, classes) of the model at the clicks, without earlier biases of the image.
-    clicked
-        Class value the user gave to each click.
-    values
-        Class value of each column. The first is the reference: it gets no bias.
+        (n, classes) of the model at the clicks.
+    index
+        Column of the class that the user gave to each click (n,).
+    weights
+        Of each click; 1 if None.
+    spread
+        Standard deviation of the biases before any click.
 
-    Raises
-    ------
-    BadInput
-        If the clicks are all of one class.
+    Returns
+    -------
+    float64 (classes,)
+        The first class is the reference and gets 0.
     """
-    given = np.asarray(clicked)
-    if len(set(given.tolist())) < 2:
-        raise BadInput(
-            "A threshold needs at least one click on the object and one beside it"
-        )
-    biases = {}
-    for column, value in enumerate(values):
-        if column == 0 or not (given == value).any():
-            continue
-        rivals = np.delete(logits, column, axis=1).max(1)
-        biases[int(value)] = bias_from_clicks(
-            logits[:, column] - rivals, given == value
-        )
+    count = logits.shape[1]
+    given = np.eye(count)[index][:, 1:]
+    weights = np.ones(len(index)) if weights is None else weights
+    biases = np.zeros(count)
+    for _ in range(_NEWTON):
+        shares = softmax(logits + biases)[:, 1:]
+        slope = weights @ (shares - given) + biases[1:] / spread**2
+        weighted = shares * weights[:, None]
+        curve = np.diag(weighted.sum(0)) - weighted.T @ shares
+        curve[np.diag_indices_from(curve)] += 1 / spread**2
+        biases[1:] -= np.clip(np.linalg.solve(curve, slope), -1, 1)
     return biases
 
 

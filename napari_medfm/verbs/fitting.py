@@ -179,11 +179,13 @@ def predict(
             raise BadInput("A region is for heads of level 'pixel': leave it out")
         return _predict_level(ws, source, model, planes)
     checked = source.plane_indices(planes)
-    biases = {
+    chosen = {
         value: bias
         for (name, value), bias in ws.labelling.thresholds.items()
         if name == image
     }
+    own = model.biases_on(image) if model is ws.labelling.head else {}
+    biases = {**own, **chosen}
     reader = ws.planes
     box = None if region is None else Box.of(region).rounded()
     box = box and box.clipped(source.plane_shape)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.arguments import choice_of, whole_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
@@ -78,12 +79,11 @@ def refine(
         If there is no such way, or ``what`` is not of this image.
     """
     source = ws.image(image)
-    if how not in WAYS:
-        raise BadInput(f"No way {how!r} to refine: there are {', '.join(WAYS)}")
-    if not isinstance(what, (Mask, Prediction)) or what.image != image:
-        raise BadInput(f"Give a mask or a prediction of {image!r} to refine")
-    if smallest is not None and smallest < 1:
-        raise BadInput(f"A crumb has at least one pixel, not {smallest}")
+    choice_of(how, "how", WAYS)
+    if not _fits(source, what):
+        raise BadInput(f"Give a mask or a whole prediction of {image!r} to refine")
+    if smallest is not None:
+        whole_of(smallest, "smallest", 1, 2**31)
     pixels = source.plane_shape[0] * source.plane_shape[1]
     crumb = max(4, round(_CRUMB * pixels)) if smallest is None else smallest
     model, crops = ws.segmenter, ws.crops
@@ -108,6 +108,17 @@ def refine(
         return _rebuilt(source, what, how, [plane for plane, _, _ in stack], found)
 
     return Work(f"Refining {image}", steps, lambda refined: refined)
+
+
+def _fits(image: Image, what: object) -> bool:
+    if isinstance(what, Mask):
+        fits = what.data.shape in (image.shape, image.plane_shape)
+        return fits and what.image == image.name
+    return (
+        type(what) is Prediction
+        and what.image == image.name
+        and what.labels.shape == image.shape == what.probabilities.shape[1:]
+    )
 
 
 def _stack_of(

@@ -84,6 +84,11 @@ class TrainedModel:
         """Return the same model with its classes called something else."""
         return replace(self, classes=classes, uid=next(_numbers))
 
+    def biases_on(self, image: str) -> dict[int, float]:
+        """Return what the labels on an image ask to be added: class value -> bias."""
+        own = self.card.get("image_biases", {}).get(image, {})
+        return {int(value): float(bias) for value, bias in own.items()}
+
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return everything learned as arrays, named by expert."""
         found: dict[str, NDArray[Any]] = {"bias": np.array(self.bias, np.float64)}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import LabelClass
-from napari_medfm.engine.calibrate import log_prior
+from napari_medfm.engine.calibrate import fitted_biases, log_prior
 from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.engine.pool import log_loss, pool_weights
 from napari_medfm.engine.provenance import version
@@ -53,7 +53,8 @@ def train(
         tokens ("blend"), by predictions on images that were left out (blocks of the
         image, if there is one), adds a tempered prior of the classes and smooths a
         little. "auto" does so too, but keeps a single expert where that does better,
-        and keeps the table. The others are one head each.
+        and keeps the table. The others are one head each. Images on which the model
+        contradicts a label get biases of their own (`image_biases`).
     context
         Planes from which the prior is estimated, without labels; usually the annotated.
     card
@@ -71,10 +72,57 @@ def train(
     about = {**_card(ordered, known), **(card or {})}
     if recipe in ("pool", "auto"):
         model = yield from _pooled(ordered, known, recipe, context, about)
-        return model
-    yield Progress(0, 1, f"training {recipe}")
-    experts = tuple(fit_part(part, ordered) for part in PARTS[recipe])
-    return TrainedModel(recipe, known, experts, (0.0,) * len(known), 0.0, about)
+    else:
+        yield Progress(0, 1, f"training {recipe}")
+        experts = tuple(fit_part(part, ordered) for part in PARTS[recipe])
+        model = TrainedModel(recipe, known, experts, (0.0,) * len(known), 0.0, about)
+    model.card["image_biases"] = image_biases(model, ordered)
+    return model
+
+
+def image_biases(
+    model: TrainedModel, examples: Sequence[Example]
+) -> dict[str, dict[str, float]]:
+    """Return the biases of each image on which the model contradicts a label.
+
+    Every gesture counts as one click, however many pixels it has.
+
+    Returns
+    -------
+    dict
+        Image name -> class value as text -> what to add to its logit there.
+    """
+    planes: dict[str, dict[int, list[Example]]] = {}
+    for example in examples:
+        planes.setdefault(example.image, {}).setdefault(
+            id(example.features), []
+        ).append(example)
+    found = {}
+    for image, parts in planes.items():
+        logits = np.concatenate([_logits_at(model, part) for part in parts.values()])
+        ordered = [example for part in parts.values() for example in part]
+        sizes = [len(example.pixels) for example in ordered]
+        columns = [model.values.index(example.value) for example in ordered]
+        index = np.repeat(columns, sizes)
+        if (logits.argmax(1) == index).all():
+            continue
+        weights = np.repeat([1 / size for size in sizes], sizes)
+        biases = fitted_biases(logits, index, weights).tolist()
+        found[image] = {
+            str(v): b for v, b in zip(model.values, biases, strict=True) if b
+        }
+    return found
+
+
+def _logits_at(model: TrainedModel, examples: Sequence[Example]) -> NDArray[np.float64]:
+    """Return the model's logits (n, classes) at the pixels of examples of a plane."""
+    pixels = np.concatenate([example.pixels for example in examples])
+    parts = pixel_logits(model.experts, examples[0].features, pixels)
+    total = np.array(model.bias) + sum(
+        expert.weight * part for expert, part in zip(model.experts, parts, strict=True)
+    )
+    logits: NDArray[np.float64] = total
+    return logits
 
 
 def _pooled(

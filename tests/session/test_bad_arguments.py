@@ -8,6 +8,7 @@ from toys import ToyEncoder, ToySegmenter
 
 from napari_medfm import Session
 from napari_medfm.core.errors import BadInput, MedfmError
+from napari_medfm.core.results import Mask
 from napari_medfm.verbs.gesture import Gesture
 from napari_medfm.verbs.verb import Verb
 
@@ -248,6 +249,15 @@ TABLE = {
         },
     ),
     "segment_all": ({"image": "x"}, {"image": NO_NAME, "plane": NO_PLANE}),
+    "refine": (
+        {"image": "x", "what": Mask(FLAT, 1.0, "x", None, {})},
+        {
+            "image": [*NO_NAME, "ct"],
+            "what": [*NO_MASK, None, Mask(FLAT, 1.0, "ct", 1, {})],
+            "how": NO_RECIPE,
+            "smallest": [0, -1, 1.5, "5", NAN, HUGE, [4], True],
+        },
+    ),
     "fit": ({}, {"head": NO_RECIPE, "level": NO_LEVEL}),
     "predict": (
         {"image": "ct"},

@@ -85,9 +85,9 @@ def test_a_plane_of_a_volume_stays_where_it_is(session, disc):
 
 def test_wrong_wishes_are_refused(session, prediction, disc):
     session.add_image(disc[0], name="y")
-    with pytest.raises(BadInput, match="guided, crf"):
+    with pytest.raises(BadInput, match="'guided', 'crf'"):
         session.refine("x", prediction, "sharper")
     with pytest.raises(BadInput, match="prediction of 'y'"):
         session.refine("y", prediction)
-    with pytest.raises(BadInput, match="at least one pixel"):
+    with pytest.raises(BadInput, match="smallest"):
         session.refine("x", prediction, "clean", smallest=0)

@@ -5,12 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_medfm.core.errors import BadInput
-from napari_medfm.engine.calibrate import (
-    bias_from_clicks,
-    biases_from_clicks,
-    log_prior,
-)
+from napari_medfm.engine.calibrate import fitted_biases, log_prior
 from napari_medfm.engine.pool import log_loss, pool_weights
 from napari_medfm.engine.probability import balanced, decide, softmax
 
@@ -24,29 +19,35 @@ def two_classes(share, n=4000, seed=0, sharp=2.0):
     return np.stack([-margin / 2, margin / 2], 1), truth
 
 
-@given(st.floats(-5, 5), st.floats(0.1, 5))
-def test_the_border_lands_midway(middle, gap):
-    margins = np.array([middle + gap, middle - gap, middle + gap])
-    bias = bias_from_clicks(margins, np.array([True, False, True]))
-    assert bias == pytest.approx(-middle, abs=1e-9)
+@given(st.floats(-3, 3), st.integers(5, 40))
+def test_many_clicks_put_the_border_where_they_ask(middle, count):
+    margins = np.array([middle + 1.0, middle - 1.0] * count)
+    logits = np.stack([np.zeros(len(margins)), margins], 1)
+    biases = fitted_biases(logits, np.array([1, 0] * count), spread=10)
+    assert biases[0] == 0
+    assert biases[1] == pytest.approx(-middle, abs=0.05)
 
 
-def test_one_kind_of_click_is_not_enough():
-    with pytest.raises(BadInput, match="one click on the object and one beside"):
-        bias_from_clicks(np.array([1.0, 2.0]), np.array([True, True]))
-    with pytest.raises(BadInput, match="one beside"):
-        biases_from_clicks(np.zeros((2, 2)), [1, 1], (0, 1))
+def test_biases_are_the_maximum_of_their_posterior():
+    from scipy.optimize import minimize
+
+    rng = np.random.default_rng(0)
+    logits, index = rng.normal(0, 3, (9, 4)), rng.integers(0, 4, 9)
+
+    def surprise(biases):
+        shares = softmax(logits + np.r_[0, biases])[np.arange(9), index]
+        return -np.log(shares).sum() + (biases**2).sum() / 2
+
+    expected = minimize(surprise, np.zeros(3)).x
+    np.testing.assert_allclose(fitted_biases(logits, index)[1:], expected, atol=1e-4)
 
 
-def test_biases_leave_the_reference_and_unclicked_classes_alone():
-    logits = np.array([[0.0, 3.0, -9.0], [0.0, 1.0, -9.0]])
-    assert biases_from_clicks(logits, [1, 0], (0, 1, 2)) == {1: pytest.approx(-2.0)}
-
-
-def test_corrected_clicks_come_out_right():
-    logits = np.array([[0.0, 5.0], [0.0, 4.0], [0.0, 2.0]])
-    bias = biases_from_clicks(logits, [1, 1, 0], (0, 1))[1]
-    assert (logits[:, 1] + bias > 0).tolist() == [True, True, False]
+def test_one_click_moves_the_border_a_little_and_towards_itself():
+    wrong = np.array([[0.0, -2.0, 0.0]])
+    biases = fitted_biases(wrong, np.array([1]))
+    assert 0.3 < biases[1] < 1
+    assert -0.5 < biases[2] < 0
+    assert np.abs(fitted_biases(-8 * wrong, np.array([1]))).max() < 0.01
 
 
 def test_a_prior_improves_log_loss_where_the_share_is_shifted():

@@ -181,3 +181,18 @@ def test_a_pool_keeps_its_table(examples, classes, planes):
     assert table["how"] == "leave one group out"
     assert model.recipe in table["reason"]
     assert len(model.card["calibration"]["expert_weights"]) == len(model.experts)
+
+
+def test_labels_that_the_model_contradicts_bias_their_own_image_only(
+    examples, classes, planes
+):
+    """Every label on b says top, where the model sees the other tissue too."""
+    from dataclasses import replace
+
+    strange = [replace(e, value=1) if e.image == "b" else e for e in examples]
+    card = fit(strange, classes, "logistic").card
+    assert set(card["image_biases"]) <= {"a", "b"}
+    assert card["image_biases"]["b"]["1"] > 0.3
+    before = fit(examples, classes, "logistic")
+    again = fit(examples, classes, "logistic")
+    assert before.card["image_biases"] == again.card["image_biases"]
