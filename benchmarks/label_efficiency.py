@@ -106,9 +106,9 @@ def ours(
 
 def correct(model: TrainedModel, case: Case, examples: list, context: list) -> Any:
     """Return the logits after training again with clicks on the test image."""
-    again = drain(
-        train(examples, model.classes, model.recipe, [*context, case.features])
-    )
+    recipe = model.recipe if model.recipe in ("pool", "blend") else "auto"
+    planes = [*context, case.features]
+    again = drain(train(examples, model.classes, recipe, planes))
     return plane_logits(again, case.features, again.biases_on(case.name))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
+Counts = tuple[tuple[int, ...], ...]
 LEAVE_OUT = "leave one group out"
 _BLOCKS = 4
 
@@ -114,6 +115,46 @@ def same_group_neighbours(
     return float(same / chance) if chance else 1.0
 
 
+def confusion(truth: NDArray[Any], found: NDArray[Any], count: int) -> Counts:
+    """Count pairs of columns: rows are what the user said, columns what was found."""
+    pairs = np.bincount(truth * count + found, minlength=count * count)
+    return tuple(tuple(row) for row in pairs.reshape(count, count).tolist())
+
+
+def calibration_curve(
+    probabilities: NDArray[np.floating[Any]],
+    truth: NDArray[Any],
+    weights: Doubles,
+    bins: int = 5,
+) -> tuple[tuple[float, float], ...]:
+    """Compare how sure a head is with how often it is right.
+
+    Parameters
+    ----------
+    probabilities, truth, weights
+        (n, classes), column of the true class (n,), weight of each row (n,).
+    bins
+        Equally wide intervals of the greatest probability; empty ones are left out.
+
+    Returns
+    -------
+    tuple of (mean probability, share that is right)
+    """
+    sure, right = probabilities.max(1), probabilities.argmax(1) == truth
+    inside = np.minimum((sure * bins).astype(int), bins - 1)
+    points = []
+    for number in np.unique(inside):
+        chosen = inside == number
+        share = weights[chosen]
+        points.append(
+            (
+                float(np.average(sure[chosen], weights=share)),
+                float(np.average(right[chosen], weights=share)),
+            )
+        )
+    return tuple(points)
+
+
 @dataclass(frozen=True)
 class Report:
     """How good a recipe is on labels it was not trained on.
@@ -132,6 +173,11 @@ class Report:
         (groups trained on, balanced accuracy on the others).
     same_group_ratio
         See `same_group_neighbours`.
+    confusion
+        Held-out labelled pixels: a row for each class that was labelled, a column for
+        each that was found, in the order of ``dice``.
+    calibration
+        (mean probability, share that is right) of held-out labels, classes balanced.
     warnings
         What to be careful about, in words.
     """
@@ -145,6 +191,8 @@ class Report:
     label_counts: dict[str, int]
     learning_curve: tuple[tuple[int, float], ...] = ()
     same_group_ratio: float = 1.0
+    confusion: Counts = ()
+    calibration: tuple[tuple[float, float], ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
@@ -157,5 +205,10 @@ class Report:
         lines += [f"  Dice {name}: {value:.2f}" for name, value in self.dice.items()]
         lines.append(f"  balanced accuracy: {self.balanced_accuracy:.2f}")
         lines += [f"  trained on {n}: {v:.2f}" for n, v in self.learning_curve]
+        names = list(self.dice)
+        for name, row in zip(names, self.confusion, strict=False):
+            taken = [f"{n} {c}" for n, c in zip(names, row, strict=True) if c]
+            lines.append(f"  {name} was taken for: {', '.join(taken)}")
+        lines += [f"  {p:.0%} sure: right {r:.0%}" for p, r in self.calibration]
         lines += [f"  careful: {warning}" for warning in self.warnings]
         return "\n".join(lines)

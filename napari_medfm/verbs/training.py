@@ -52,8 +52,9 @@ def train(
         "ridge" is immediate. "pool" weighs deep tokens, and trees on filters beside
         tokens ("blend"), by predictions on images that were left out (blocks of the
         image, if there is one), adds a tempered prior of the classes and smooths a
-        little. "auto" does so too, but keeps a single expert where that does better,
-        and keeps the table. The others are one head each. Images on which the model
+        little; so does "blend", those trees alone. "auto" does so too, but keeps a
+        single expert where that does better, and keeps the table. The others are one
+        head each, without a prior. Images on which the model
         contradicts a label get biases of their own (`image_biases`).
     context
         Planes from which the prior is estimated, without labels; usually the annotated.
@@ -70,7 +71,7 @@ def train(
     ordered = sorted(examples, key=lambda e: (e.annotation, e.plane))
     known = labelled_classes(ordered, classes)
     about = {**_card(ordered, known), **(card or {})}
-    if recipe in ("pool", "auto"):
+    if recipe in ("pool", "blend", "auto"):
         model = yield from _pooled(ordered, known, recipe, context, about)
     else:
         yield Progress(0, 1, f"training {recipe}")

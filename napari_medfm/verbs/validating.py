@@ -10,10 +10,13 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.engine.pool import log_loss
+from napari_medfm.engine.probability import softmax
 from napari_medfm.engine.validate import (
     LEAVE_OUT,
     Report,
     balanced_accuracy,
+    calibration_curve,
+    confusion,
     dice,
     same_group_neighbours,
 )
@@ -71,6 +74,8 @@ def report(
         label_counts=counts,
         learning_curve=curve,
         same_group_ratio=ratio,
+        confusion=confusion(truth, found, len(known)),
+        calibration=calibration_curve(softmax(logits), truth, tested.weights),
         warnings=_warnings(tested, counts, ratio),
     )
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from napari_medfm.core.errors import BadInput
 from napari_medfm.engine.validate import (
     balanced_accuracy,
+    calibration_curve,
+    confusion,
     dice,
     folds_of,
     same_group_neighbours,
@@ -69,6 +71,10 @@ def test_a_report_on_two_images(examples, classes):
     assert [count for count, _ in found.learning_curve] == [1]
     assert found.as_dict()["recipe"] == "ridge"
     assert "balanced accuracy" in found.lines()
+    assert np.sum(found.confusion) == 40
+    assert np.trace(found.confusion) > 28
+    assert "top was taken for" in found.lines()
+    assert all(0 <= part <= 1 for point in found.calibration for part in point)
 
 
 def test_one_image_is_cut_into_blocks_and_says_so(examples, classes):
@@ -93,6 +99,21 @@ def test_scores_are_scikit_learns():
     )
     for value, score in enumerate(f1_score(truth, found, average=None)):
         assert dice(truth, found, value) == pytest.approx(score)
+
+
+def test_confusion_and_calibration_are_scikit_learns():
+    from sklearn.calibration import calibration_curve as reference
+    from sklearn.metrics import confusion_matrix
+
+    rng = np.random.default_rng(0)
+    truth, found = rng.integers(0, 3, 200), rng.integers(0, 3, 200)
+    assert np.array_equal(confusion(truth, found, 3), confusion_matrix(truth, found))
+    sure = rng.uniform(0.5, 1, 200)
+    shares = np.stack([1 - sure, sure], 1)
+    right = (rng.random(200) < sure).astype(int)
+    mine = calibration_curve(shares, right, np.ones(200), bins=5)
+    share, mean = reference(right, sure, n_bins=5)
+    np.testing.assert_allclose(mine, np.stack([mean, share], 1), atol=1e-9)
 
 
 def test_images_that_differ_are_noticed():
