@@ -27,9 +27,10 @@ def pixels_of(path: Path, dataset: Any) -> NDArray[Any]:
     BadInput
         If no installed library unpacks them.
     """
+    from PIL import Image
     from pydicom.pixels.processing import apply_color_lut, convert_color_space
 
-    with reading(path):
+    with reading(path, Image.DecompressionBombError):
         if "PixelData" not in dataset:
             raise BadFile(f"{path.name} is DICOM without pixels")
         _check_packing(path, dataset)

@@ -213,12 +213,20 @@ def _check_declared(path: Path, dataset: Any, files: int) -> None:
     count = _int(dataset, "Rows") * _int(dataset, "Columns")
     count *= _int(dataset, "SamplesPerPixel", 1) * _int(dataset, "NumberOfFrames", 1)
     if count < 1:
-        raise BadFile(f"{path.name} is DICOM without pixels")
+        raise BadFile(f"{path.name} is DICOM without pixels{_instead(dataset)}")
     if "TotalPixelMatrixColumns" in dataset and _int(dataset, "NumberOfFrames", 1) > 1:
         raise BadInput(
             f"{path.name} is a slide in DICOM tiles: convert it to a pyramidal OME-TIFF"
         )
     check_size(path, count * files * 8)
+
+
+def _instead(dataset: Any) -> str:
+    if _text(dataset, "Modality") == "RTSTRUCT":
+        return ": it holds contours, which import_labels reads"
+    if "DirectoryRecordSequence" in dataset:
+        return ": it is a table of contents; choose a folder beside it"
+    return ""
 
 
 def _metadata(files: list[Any], frames: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from napari_medfm.readers._guard import check_packed, check_size, reading
 from napari_medfm.readers._lazy import lazy_tiff
 from napari_medfm.readers._loaded import Loaded, ReaderSpec
 from napari_medfm.readers._slide import slide_facts
+from napari_medfm.readers._tiffpages import check_pages
 from napari_medfm.readers._tiffspacing import spacing_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def read_tiff(path: Path) -> Loaded:
     import tifffile
 
     with reading(path, tifffile.TiffFileError):
+        check_pages(path)
         with tifffile.TiffFile(path, _multifile=False) as tif:
             if not tif.series:
                 raise BadFile(f"{path.name} holds no image")

@@ -301,3 +301,21 @@ def test_a_session_takes_one_series(series):
     name = session.add_image(folder, series="1.2.3")
     assert session.images[name].shape == (5, 6, 7)
     assert "series='1.2.3'" in session.script()
+
+
+def test_an_absurd_packed_size_is_refused():
+    name = "JPEG2000-embedded-sequence-delimiter.dcm"
+    with pytest.raises(BadFile, match="decompression bomb"):
+        read_image(get_testdata_file(name, download=False))
+
+
+def test_what_holds_no_image_says_what_it_holds(tmp_path):
+    path = get_testdata_file("DICOMDIR-nopatient", download=False)
+    with pytest.raises(BadFile, match="table of contents"):
+        read_image(path)
+    structure = pydicom.dcmread(
+        get_testdata_file("rtstruct.dcm", download=False), force=True
+    )
+    structure.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(BadFile, match="import_labels"):
+        read_image(tmp_path / "a.dcm")

@@ -137,3 +137,24 @@ def test_content_is_recognised_without_suffix(tmp_path):
 def reader_of_name(folder, name, content):
     (folder / name).write_bytes(content)
     return reader_of(folder / name).name
+
+
+@pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}])
+def test_pages_that_lead_back_are_refused(tmp_path, options):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path, **options) as tif:
+        for _ in range(3):
+            tif.write(np.zeros((4, 5), np.uint8), metadata=None, contiguous=False)
+    assert read_image(path).data is not None
+    with tifffile.TiffFile(path) as tif:
+        first, last = tif.pages[0].offset, tif.pages[2].offset
+        big, order = tif.is_bigtiff, tif.byteorder
+        count = len(tif.pages[2].tags)
+    content = bytearray(path.read_bytes())
+    at = last + (8 + 20 * count if big else 2 + 12 * count)
+    content[at : at + (8 if big else 4)] = first.to_bytes(
+        8 if big else 4, "big" if order == ">" else "little"
+    )
+    path.write_bytes(content)
+    with pytest.raises(BadFile, match="lead back"):
+        read_image(path)

@@ -1,0 +1,42 @@
+"""The chain of pages in a TIFF file, followed before anything else is read."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from napari_medfm.core.errors import BadFile
+
+_SHORTEST_PAGE = 18
+
+
+def check_pages(path: Path) -> None:
+    """Refuse a file whose pages lead back to an earlier one, or overlap.
+
+    Raises
+    ------
+    BadFile
+        If they do: a reader would go round for ever.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(16)
+        order = ">" if start[:2] == b"MM" else "<"
+        big = start[2:3] == b"+" or start[3:4] == b"+"
+        count_form, entry, next_form = ("Q", 20, "Q") if big else ("H", 12, "I")
+        offset = int(struct.unpack_from(order + next_form, start, 8 if big else 4)[0])
+        seen: set[int] = set()
+        while 0 < offset < size:
+            if offset in seen or len(seen) * _SHORTEST_PAGE > size:
+                raise BadFile(f"{path.name} has pages that lead back: it is damaged")
+            seen.add(offset)
+            stream.seek(offset)
+            head = stream.read(struct.calcsize(order + count_form))
+            if len(head) < struct.calcsize(order + count_form):
+                return
+            entries = int(struct.unpack(order + count_form, head)[0])
+            stream.seek(min(stream.tell() + entries * entry, size))
+            tail = stream.read(struct.calcsize(order + next_form))
+            if len(tail) < struct.calcsize(order + next_form):
+                return
+            offset = int(struct.unpack(order + next_form, tail)[0])
