@@ -90,10 +90,12 @@ class EmbeddingStore:
         if self.root is None:
             return WindowStore(None, plan, depth, key)
         folder = self._folder(self.root, key)
+        known = folder.is_dir()
         found = WindowStore(folder, plan, depth, key)
         with contextlib.suppress(OSError):
             os.utime(folder)
-            self._shrink(folder)
+            if not known:
+                self._shrink(folder)
         return found
 
     @staticmethod

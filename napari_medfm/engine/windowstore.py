@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import re
 import threading
 from collections import OrderedDict
@@ -114,9 +115,8 @@ class WindowStore:
             }
             try:
                 self._array[self._plan.kept(cell)] = tokens
-                leaf = self._leaf(self._folder, cell)
-                atomic_bytes(leaf, json.dumps(facts).encode())
-            except (OSError, WriteFailed) as error:
+                _replace(self._leaf(self._folder, cell), json.dumps(facts))
+            except OSError as error:
                 _log.warning("Could not keep a window in %s: %s", self._folder, error)
         self._remember(cell, tokens)
 
@@ -184,6 +184,13 @@ class WindowStore:
     @staticmethod
     def _leaf(folder: Path, cell: Cell) -> Path:
         return folder / _WINDOWS / f"{cell[0]}.{cell[1]}.json"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole, without waiting for the disk: digests find what is lost."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -62,12 +62,15 @@ class TiledPlane:
         """The cells with tissue, row by row; all of them where there is no glass."""
         tissue = tissue_of(self._thumbnail)
         rows, cols = self.plan.cells
+        cells = [(i, j) for i in range(rows) for j in range(cols)]
+        if tissue.all():
+            return tuple(cells)
         scale = np.divide(tissue.shape, self.plan.plane)
         found = []
-        for cell in ((i, j) for i in range(rows) for j in range(cols)):
-            box = self.plan.pixels(cell)
-            low = np.floor(scale * (box.row0, box.col0)).astype(int)
-            high = np.ceil(scale * (box.row1, box.col1)).astype(int)
+        for cell in cells:
+            top, left, bottom, right = self.plan.pixels(cell)
+            low = np.floor(scale * (top, left)).astype(int)
+            high = np.ceil(scale * (bottom, right)).astype(int)
             if tissue[low[0] : high[0], low[1] : high[1]].any():
                 found.append(cell)
         return tuple(found)
@@ -110,9 +113,12 @@ class TiledPlane:
         self._verified.add(cell)
         return tokens
 
-    def embed(self, cells: Iterable[Cell]) -> Steps[None]:
-        """Embed the sample, then these cells in order, whatever is not there yet."""
-        order = list(dict.fromkeys([*self.sample, *cells]))
+    def embed(self, cells: Iterable[Cell], *, sample: bool = True) -> Steps[None]:
+        """Embed the sample, then these cells in order, whatever is not there yet.
+
+        Without ``sample`` the cells only, where others do the rest.
+        """
+        order = list(dict.fromkeys([*(self.sample if sample else ()), *cells]))
         ready = self.ready()
         pending = [cell for cell in order if cell not in ready]
         tokens = self.plan.window[0] * self.plan.window[1]
