@@ -7,14 +7,15 @@ import io
 import json
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_medfm.commands import options
+from napari_medfm.commands import cluster, options
 from napari_medfm.commands.inputs import Input, inputs_of
-from napari_medfm.commands.say import Stopwatch, UsageError, say, table, warn
-from napari_medfm.core.errors import BadFile, BadInput, WriteFailed
+from napari_medfm.commands.say import Stopwatch, UsageError, finish, say, table, warn
+from napari_medfm.core.errors import BadFile, BadInput, MedfmError, WriteFailed
+from napari_medfm.core.lazy import counts_of
 from napari_medfm.engine.atomic import atomic_bytes
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def register(commands: options.Commands) -> None:
     )
     options.add_session(parser)
     options.add_image_facts(parser)
+    cluster.add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -77,14 +79,14 @@ def run(args: Namespace) -> int:
     encoder = model.card.get("encoder", {}).get("name")
     if not isinstance(encoder, str):
         raise BadFile(f"{args.head} does not say which encoder it needs")
-    session = options.session_of(args, encoder=encoder)
-    session.use_head(model)
+    args.encoder = encoder
+    pairs = [(item.path, target) for item, target in zip(inputs, targets, strict=True)]
     outcomes: list[Outcome] = []
-    for item, target in zip(inputs, targets, strict=True):
-        outcome = _outcome(session, model, item.path, target, args)
-        outcomes.append(outcome)
-        _write_summary(summary, outcomes)
-        say(f"{outcome.image}: {outcome.result} {outcome.seconds}".rstrip())
+    with cluster.client_of(args) as client:
+        for outcome in _outcomes(client, model, pairs, args):
+            outcomes.append(outcome)
+            _write_summary(summary, outcomes)
+            say(f"{outcome.image}: {outcome.result} {outcome.seconds}".rstrip())
     say("")
     header = ("image", "result", "share of pixels", "seconds")
     table(header, [outcome[: len(header)] for outcome in outcomes])
@@ -128,6 +130,38 @@ def _targets(inputs: Sequence[Input], folder: Path, suffix: str) -> list[Path]:
     return targets
 
 
+def _outcomes(
+    client: Any, model: TrainedModel, pairs: list[tuple[Path, Path]], args: Namespace
+) -> Iterable[Outcome]:
+    """Write every mask, here or on the workers."""
+    if client is None:
+        session = options.session_of(args)
+        session.use_head(model)
+        yield from (_outcome(session, model, *pair, args) for pair in pairs)
+        return
+    head, calls = args.head.absolute(), []
+    for path, target in pairs:
+        job = cluster.Job.of(args, path, options.image_facts(args))
+        calls.append((job, head, target.absolute(), args.overwrite))
+    found = finish(cluster.each(client, apply_on_worker, calls), "Applying the head")
+    for (path, _), outcome in zip(pairs, found, strict=True):
+        if isinstance(outcome, MedfmError):
+            outcome = Outcome(str(path), "failed", error=str(outcome))
+        if outcome.error:
+            warn(f"{path}: {outcome.error}")
+        yield outcome
+
+
+def apply_on_worker(
+    job: cluster.Job, head: Path, target: Path, overwrite: bool
+) -> Outcome:
+    """Write one mask, on a worker."""
+    session = job.session()
+    model = session.use_head(head)
+    args = Namespace(**job.image_facts(), overwrite=overwrite, debug=False)
+    return _outcome(session, model, Path(job.path), target, args)
+
+
 def _outcome(
     session: Session, model: TrainedModel, path: Path, target: Path, args: Namespace
 ) -> Outcome:
@@ -156,8 +190,9 @@ def _write(session: Session, path: Path, target: Path, facts: dict[str, Any]) ->
     finally:
         session.remove_image(name)
         session.forget_past()
+    counts = counts_of(made.labels)
     names = {c.value: c.name for c in session.classes if c.value}
-    shares = {n: float((made.labels == v).mean()) for v, n in names.items()}
+    shares = {n: counts[v] / counts.total() for v, n in names.items()}
     return ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
 
 

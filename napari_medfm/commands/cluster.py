@@ -114,6 +114,15 @@ class Job:
             json.dumps(options),
         )
 
+    def session(self) -> Session:
+        """Return this process's session with these models."""
+        return _session(self.models, self.options)
+
+    def image_facts(self) -> dict[str, Any]:
+        """Return the arguments of `Session.add_image`."""
+        facts: dict[str, Any] = json.loads(self.facts)
+        return facts
+
 
 Task = Callable[["Session", str, Any], Any]
 
@@ -139,7 +148,7 @@ def each(
     found: list[Any] = [None] * len(pending)
     index = {future.key: number for number, future in enumerate(pending)}
     try:
-        for done, future in enumerate(as_completed(pending)):
+        for done, future in enumerate(as_completed(pending, loop=client.loop)):
             try:
                 found[index[future.key]] = future.result()
             except MedfmError as error:
@@ -163,8 +172,12 @@ def on_worker(task: Task, job: Job, piece: Any) -> Any:
 
 @functools.lru_cache(maxsize=2)
 def _opened(job: Job) -> tuple[Session, str]:
+    session = job.session()
+    return session, session.add_image(Path(job.path), **job.image_facts())
+
+
+@functools.lru_cache(maxsize=2)
+def _session(models: str, options: str) -> Session:
     from napari_medfm.session import Session
 
-    models, options = json.loads(job.models), json.loads(job.options)
-    session = Session(**models, **options)
-    return session, session.add_image(Path(job.path), **json.loads(job.facts))
+    return Session(**json.loads(models), **json.loads(options))

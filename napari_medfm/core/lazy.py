@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+_BAND = 1 << 23
 Read = Callable[[tuple[slice, ...]], NDArray[Any]]
 
 
@@ -65,6 +67,21 @@ class LazyArray:
     ) -> NDArray[Any]:
         """Make all of it."""
         return np.asarray(self[...], dtype)
+
+
+def counts_of(labels: Any) -> Counter[int]:
+    """Count each value of a label map, band by band; works on any kind of array."""
+    counts: Counter[int] = Counter()
+    planes = labels.shape[0] if len(labels.shape) == 3 else 1
+    rows, cols = labels.shape[-2:]
+    step = max(1, _BAND // max(1, cols))
+    for plane in range(planes):
+        for first in range(0, rows, step):
+            band = slice(first, first + step)
+            index = (plane, band) if len(labels.shape) == 3 else (band,)
+            values, numbers = np.unique(np.asarray(labels[index]), return_counts=True)
+            counts.update(dict(zip(values.tolist(), numbers.tolist(), strict=True)))
+    return counts
 
 
 def _simple(part: Any, size: int) -> tuple[slice, int | slice]:

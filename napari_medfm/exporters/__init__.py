@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.lazy import counts_of
 from napari_medfm.core.results import Written
 from napari_medfm.engine.atomic import atomic_bytes, atomic_folder, atomic_path
 from napari_medfm.exporters import (
@@ -151,7 +152,7 @@ def _checked(labels: ArrayLike, image: Image) -> NDArray[np.unsignedinteger[Any]
     top = int(array.max(initial=0))
     for kind in (np.uint8, np.uint16, np.uint32):
         if top <= np.iinfo(kind).max:
-            return array.astype(kind)
+            return array.astype(kind, copy=False)
     raise BadInput(f"Labels reach {top}: files hold up to {2**32 - 1}")
 
 
@@ -159,8 +160,7 @@ def _contents(
     name: str, written: Path, labels: LabelMap, chosen: ExportFormat
 ) -> dict[str, Any]:
     known = {c.value: c for c in labels.classes}
-    values, counts = np.unique(labels.values, return_counts=True)
-    pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    pixels = counts_of(labels.values)
     unnamed = sorted(set(pixels) - set(known))
     digest = file_digest(written)
     return {
@@ -169,7 +169,7 @@ def _contents(
         "dtype": str(labels.values.dtype),
         "sha256": digest,
         "classes": [
-            {"value": v, "name": c.name, "colour": c.colour, "pixels": pixels.get(v, 0)}
+            {"value": v, "name": c.name, "colour": c.colour, "pixels": pixels[v]}
             for v, c in sorted(known.items())
         ],
         "unnamed_values": len(unnamed),

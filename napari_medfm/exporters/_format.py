@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.lazy import counts_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class LabelMap:
     def present(self) -> list[LabelClass]:
         """Return the class of each value that is there, but 0; unnamed ones too."""
         named = {c.value: c for c in self.classes}
-        values = {int(v) for v in np.unique(self.values)} | set(self.whole)
+        values = set(counts_of(self.values)) | set(self.whole)
         return [
             named.get(v, LabelClass(f"value {v}", v, "#999999"))
             for v in sorted(values - {0})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.exporters._format import LabelMap
 
@@ -41,6 +42,14 @@ def objects_of(labels: LabelMap) -> Iterator[PlaneObject]:
 
     for one in labels.present():
         for plane, mask in enumerate(labels.planes(one.value)):
-            parts, _ = ndimage.label(mask, np.ones((3, 3), bool))
-            for number, place in enumerate(ndimage.find_objects(parts), 1):
-                yield PlaneObject(one, plane, place, parts[place] == number)
+            box = Box.around(mask)
+            if box is None:
+                continue
+            parts, _ = ndimage.label(mask[box.slices], np.ones((3, 3), bool))
+            for number, (rows, cols) in enumerate(ndimage.find_objects(parts), 1):
+                place = (
+                    slice(rows.start + int(box.row0), rows.stop + int(box.row0)),
+                    slice(cols.start + int(box.col0), cols.stop + int(box.col0)),
+                )
+                inside = parts[rows, cols] == number
+                yield PlaneObject(one, plane, place, inside)
