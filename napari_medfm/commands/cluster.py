@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import json
 import os
 from argparse import ArgumentParser, Namespace
@@ -56,14 +57,14 @@ def client_of(args: Namespace) -> Iterator[Any]:
     if args.workers is not None and not 1 <= args.workers <= 256:
         raise BadInput(f"--workers is a number from 1 to 256, got {args.workers}")
     try:
-        from distributed import Client, LocalCluster
+        dask: Any = importlib.import_module("distributed")
     except ImportError:
         raise BadInput(
             "--workers and --scheduler need dask: pip install 'napari-medfm[dask]'"
         ) from None
     if args.scheduler is not None:
         try:
-            client = Client(args.scheduler, timeout=15, set_as_default=False)
+            client = dask.Client(args.scheduler, timeout=15, set_as_default=False)
         except (OSError, ValueError) as error:
             raise BadInput(
                 f"No dask scheduler answers at {args.scheduler}: {error}"
@@ -73,14 +74,14 @@ def client_of(args: Namespace) -> Iterator[Any]:
         return
     threads = max(1, (os.cpu_count() or 1) // args.workers)
     with (
-        LocalCluster(
+        dask.LocalCluster(
             n_workers=args.workers,
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address=None,
             env={"OMP_NUM_THREADS": str(threads)},
         ) as local,
-        Client(local, set_as_default=False) as client,
+        dask.Client(local, set_as_default=False) as client,
     ):
         yield client
 
@@ -142,18 +143,17 @@ def each(
     BadInput
         If workers died again and again at the same piece.
     """
-    from distributed import KilledWorker, as_completed
-
+    dask: Any = importlib.import_module("distributed")
     pending = [client.submit(function, *call, pure=False) for call in calls]
     found: list[Any] = [None] * len(pending)
     index = {future.key: number for number, future in enumerate(pending)}
     try:
-        for done, future in enumerate(as_completed(pending, loop=client.loop)):
+        for done, future in enumerate(dask.as_completed(pending, loop=client.loop)):
             try:
                 found[index[future.key]] = future.result()
             except MedfmError as error:
                 found[index[future.key]] = error
-            except KilledWorker as error:
+            except dask.KilledWorker as error:
                 raise BadInput(
                     "Workers died again and again at the same work, out of memory "
                     f"perhaps: use fewer --workers ({error})"

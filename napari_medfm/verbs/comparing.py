@@ -7,6 +7,7 @@ from which they are whitened; their tokens are read again, part by part, for eac
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from napari_medfm.verbs.tiled import TiledPlane
 Floats = NDArray[np.float32]
 Reference = tuple[str, tuple[float, float]]
 Scorer = Callable[[str, NDArray[np.float16]], Floats]
-_HELD = 384 << 20
+_HELD = 256 << 20
 _SAMPLED = 1024
 
 
@@ -85,8 +86,8 @@ class Scene:
         size = embedding.tokens.size * 6
         if self._bytes + size <= _HELD:
             self._bytes += size
-            self._held[name] = embedding
-            self._samples[name] = embedding
+            last = replace(embedding, layers=embedding.layers[:, :, -1:].copy())
+            self._held[name] = self._samples[name] = last
             return
         for point in points:
             row, col = embedding.grid.nearest([point])[0]
