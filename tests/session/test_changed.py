@@ -58,7 +58,11 @@ def test_every_call_is_told_once_with_what_it_changed(session, heard, disc, tmp_
         ("use_encoder", {"models"}),
         (
             "remove_image",
-            {*("images", "annotations", "accepted"), "prompts", "masks", "thresholds"},
+            {
+                *("images", "annotations", "accepted", "objects"),
+                *("prompts", "masks"),
+                "thresholds",
+            },
         ),
     ]
     assert tuple(change.call for change in heard) == session.history
