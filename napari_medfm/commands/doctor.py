@@ -23,6 +23,7 @@ _NEEDED = (
 _BINDINGS = ("PyQt6", "PySide6")
 _DEFAULTS = ("dinov2-small", "lite-medsam")
 _ROOM = 2 * 10**9
+_MEMORY = 6 * 10**9
 
 
 class Finding(NamedTuple):
@@ -64,6 +65,9 @@ def findings(cache_dir: Path | None) -> Iterator[Finding]:
     yield _screen()
     yield _cache(cache_dir)
     yield from _weights(cache_dir)
+    yield from _licences(cache_dir)
+    yield _memory()
+    yield from _extras()
     yield _network()
 
 
@@ -151,6 +155,45 @@ def _weights(cache_dir: Path | None) -> Iterator[Finding]:
             "note",
             f"weights of {name}, the default {kind}, are not here",
             f"napari-medfm models fetch {name} ({download_size(spec)})",
+        )
+
+
+def _licences(cache_dir: Path | None) -> Iterator[Finding]:
+    """Say which weights on this machine commercial work may not rely on."""
+    from napari_medfm.verbs.choosing import listed
+
+    here = list(listed(cache_dir, installed=True))
+    bound = [m.spec for m in here if not m.spec.commercial]
+    yield Finding("ok", f"weights of {len(here)} models are here")
+    for spec in bound:
+        yield Finding(
+            "note",
+            f"{spec.name} is not for commercial use: {spec.licence}",
+            "masks and heads made with it say so",
+        )
+
+
+def _memory() -> Finding:
+    """Say how much memory there is, where the system tells."""
+    try:
+        pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return Finding("ok", "memory: this system does not say")
+    total = pages * page
+    way = "use small models (dinov2-small, lite-medsam), one image at a time"
+    return Finding("ok" if total > _MEMORY else "note", f"memory: {size(total)}", way)
+
+
+def _extras() -> Iterator[Finding]:
+    """Say which packages that only some models need are missing."""
+    from napari_medfm.engine.packages import EXTRAS, is_importable
+
+    missing = sorted({e for p, e in EXTRAS.items() if not is_importable(p)})
+    for extra in missing:
+        yield Finding(
+            "note",
+            f"models that need the extra {extra!r} cannot be loaded",
+            f'pip install "napari-medfm[{extra}]"',
         )
 
 

@@ -139,7 +139,6 @@ ENTRIES = (
                 size=87_000_000,
             ),
         ),
-        verified=True,
     ),
     _eye(
         "flair",

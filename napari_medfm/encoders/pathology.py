@@ -32,6 +32,7 @@ from napari_medfm.encoders._timm import SWIGLU, Timm
 
 _TILES = use("Features of H&E tiles at 20x (0.5 microns a pixel)")
 _ANY_STAIN = use("Features of tissue tiles of several stains, at 20x")
+_TRIDENT = "The network is built as mahmoodlab/TRIDENT does."
 _ACCESS = "Access is granted by its authors on its page."
 
 _OWKIN = licence("Owkin non-commercial licence", commercial=False)
@@ -54,7 +55,6 @@ _RUDOLFV: Facts = {
     "mean": (0.7072, 0.5787, 0.7036),
     "std": (0.2119, 0.2301, 0.1775),
 }
-# As in the settings of Lunit's repositories on the hub.
 _LUNIT_NORM: Facts = {
     "mean": (0.70322989, 0.53606487, 0.66096631),
     "std": (0.21716536, 0.26081574, 0.20723464),
@@ -108,6 +108,7 @@ def _lunit_resnet(method: str, title: str) -> Entry:
         blocks=(4,),
         **_LUNIT,
         **_LUNIT_NORM,
+        notes=f"Normalisation from memory of its README. {UNTRIED}",
         **hub(f"1aurent/resnet50.lunit_{method}", "model.safetensors", 94),
     )
 
@@ -123,7 +124,6 @@ def _kaiko(size: str, patch: int, megabytes: int) -> Entry:
         **_KAIKO,
         **HALF,
         **hub(_KAIKO_HUB.format(architecture), "model.safetensors", megabytes),
-        verified=True,
     )
 
 
@@ -136,12 +136,12 @@ _LUNIT_ENTRIES = (
             **vit("S", patch),
             **_LUNIT,
             **_LUNIT_NORM,
+            notes=f"Normalisation from memory of its README. {UNTRIED}",
             **hub(
                 f"1aurent/vit_small_patch{patch}_224.lunit_dino",
                 "model.safetensors",
                 87,
             ),
-            verified=True,
         )
         for patch in (8, 16)
     ),
@@ -167,7 +167,7 @@ _KAIKO_ENTRIES = (
             "model.safetensors",
             1218,
         ),
-        verified=True,
+        notes=f"{_TRIDENT} {UNTRIED}",
     ),
     _tile(
         "midnight-12k",
@@ -224,7 +224,7 @@ _OPEN = (
         **vit("B", 16),
         **_OWKIN,
         **hub("owkin/phikon", "model.safetensors", 343),
-        verified=True,
+        notes=f"{_TRIDENT} {UNTRIED}",
     ),
     _tile(
         "phikon-v2",
@@ -233,7 +233,7 @@ _OPEN = (
         **vit("L", 16),
         **_OWKIN,
         **hub("owkin/phikon-v2", "model.safetensors", 1213),
-        verified=True,
+        notes=f"{_TRIDENT} {UNTRIED}",
     ),
     _tile(
         "h-optimus-0",
@@ -243,7 +243,7 @@ _OPEN = (
         **APACHE,
         **_BIOPTIMUS,
         **hub("bioptimus/H-optimus-0", "pytorch_model.bin", 4546),
-        verified=True,
+        notes=f"{_TRIDENT} {UNTRIED}",
     ),
     _tile(
         "gpfm",
@@ -252,7 +252,7 @@ _OPEN = (
         **vit("L", 14),
         **BY_NC_ND,
         **hub("majiabo/GPFM", "GPFM.pth", 1218),
-        verified=True,
+        notes=f"{_TRIDENT} {UNTRIED}",
     ),
     _tile(
         "sp22m",
@@ -307,8 +307,7 @@ _GATED = (
         **vit("H", 14),
         **APACHE,
         **gated("paige-ai/Virchow", "pytorch_model.bin", 2525),
-        verified=True,
-        notes=f"{_ACCESS} {UNTRIED}",
+        notes=f"{_ACCESS} {_TRIDENT} {UNTRIED}",
     ),
     _tile(
         "virchow2",
@@ -317,8 +316,7 @@ _GATED = (
         **vit("H", 14, prefix_tokens=5),
         **BY_NC_ND,
         **gated("paige-ai/Virchow2", "pytorch_model.bin", 2525),
-        verified=True,
-        notes=f"{_ACCESS} Trained at 5x to 40x. {UNTRIED}",
+        notes=f"{_ACCESS} Trained at 5x to 40x. {_TRIDENT} {UNTRIED}",
     ),
     _tile(
         "hibou-b",
@@ -350,8 +348,7 @@ _GATED = (
         **BY_NC_ND,
         **_BIOPTIMUS,
         **gated("bioptimus/H-optimus-1", "pytorch_model.bin", 4546),
-        verified=True,
-        notes=f"{_ACCESS} Users report long waits. {UNTRIED}",
+        notes=f"{_ACCESS} Users report long waits. {_TRIDENT} {UNTRIED}",
     ),
     _tile(
         "h0-mini",
@@ -388,8 +385,10 @@ _GATED = (
         **vit("g", 16),
         **_GIGAPATH,
         **gated("prov-gigapath/prov-gigapath", "pytorch_model.bin", 4546),
-        verified=True,
-        notes=f"{_ACCESS} Its patches are 16 pixels in spite of timm's name. {UNTRIED}",
+        notes=(
+            f"{_ACCESS} Its patches are 16 pixels in spite of timm's name. "
+            f"{_TRIDENT} {UNTRIED}"
+        ),
     ),
     _tile(
         "gigapath-flash",

@@ -13,7 +13,6 @@ EXTRAS = {
     "open_clip": "text",
     "monai": "volumes",
     "onnxruntime": "onnx",
-    "nnInteractive": "nninteractive",
 }
 
 
