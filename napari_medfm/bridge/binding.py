@@ -109,12 +109,12 @@ class Binding:
         back gets its own layers back.
         """
         images = {image.uid: image for image in self.session.images.values()}
-        for uid, layers in self._layers.items():
-            if uid not in images:
-                for layer in [x for x in layers if x in self.viewer.layers]:
+        for uid, layers in list(self._layers.items()):
+            for layer in [] if uid in images else list(layers):
+                if layer in self.viewer.layers:
                     # Still held, for when undo brings the image back.
                     self.viewer.layers.remove(layer)
-                    self._layers[uid].append(layer)
+                    layers.append(layer)
         for uid, image in images.items():
             held = self._layers.get(uid)
             if held is None:

@@ -368,10 +368,10 @@ class Desk:
         self.placing.render()
         if images is self._images:
             return
-        for name, image in (self._images or {}).items():
+        before, self._images = self._images or {}, images
+        for name, image in before.items():
             if name not in images or images[name].uid != image.uid:
                 self.mirror.forget(name)
-        self._images = images
         with self.mirror.same_selection():
             self.binding.show_images()
         if self._uid is not None and self.image is None:

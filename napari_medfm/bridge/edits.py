@@ -33,16 +33,13 @@ class Edits:
 
     def watch(self, image: str, layer: Layer) -> None:
         """Listen to the strokes in the labels of an image."""
-        layer.events.paint.connect(lambda event: self._painted(image, event.source))
+        layer.events.paint.connect(lambda event: self._painted(image, event))
         layer.events.data.connect(lambda event: self._replaced(image, event.source))
 
-    def _painted(self, image: str, layer: Layer) -> None:
-        desk = self._desk
-        plane = None
-        flat = layer.n_edit_dimensions == 2
-        if layer.ndim == 3 and flat and desk.binding.problem_here(image) is None:
-            plane = desk.binding.plane(image)
-        self._await(image, layer, plane)
+    def _painted(self, image: str, event: Any) -> None:
+        layer = event.source
+        planes = _planes_of(event.value) if layer.ndim == 3 else set()
+        self._await(image, layer, planes.pop() if len(planes) == 1 else None)
 
     def _replaced(self, image: str, layer: Layer) -> None:
         """``layer.data = array``: by the user, unless the desk shows its own labels."""
@@ -90,3 +87,15 @@ class Edits:
         if known < largest <= known + _MOST_NEW:
             for value in range(known + 1, largest + 1):
                 session.add_class(f"class {value}")
+
+
+def _planes_of(atoms: Any) -> set[int]:
+    """Return the planes of a volume that a stroke painted on."""
+    found: set[int] = set()
+    for indices, *_ in atoms:
+        first = indices[0]
+        if isinstance(first, slice):
+            # Part of the volume at once: more than one plane, as far as is known here.
+            first = range(first.start or 0, max(first.stop or 2, 1), first.step or 1)
+        found |= set(np.unique(np.asarray(first, int)).tolist())
+    return found

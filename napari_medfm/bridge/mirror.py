@@ -177,7 +177,8 @@ class Mirror:
     def forget(self, image: str) -> None:
         """Take all layers of an image away."""
         for name, role in list(self._layers):
-            if name == image:
+            # Taking one away tells others, who may have taken the rest.
+            if name == image and (name, role) in self._layers:
                 self._remove(name, role)
         self._anchors.pop(image, None)
 
