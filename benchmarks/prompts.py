@@ -10,7 +10,7 @@ side), one click (deepest pixel; a random pixel), then up to five corrective cli
 each at the deepest place of the largest error; beside the model as its own script
 uses it (whole plane, box or click as it is). Volumes: one true box on the object's
 largest plane, then corrective clicks one by one on the plane with most wrong pixels.
-Odd images of a set chose the constants (``docs/prompts.md``); the others did not.
+Images 1, 3, 5 ... of a set chose the constants (``docs/prompts.md``), the others not.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from napari_medfm.engine.stability import iou
 from napari_medfm.engine.tidy import split_at, tidied
 
 _SAME = 0.6
-_REACH = 2.5
+_REACH = 1.5
 _LEAST = 3.0
 
 
@@ -36,7 +36,7 @@ def corrected(
     An earlier mask with clicks is what the clicks correct; without clicks, the model's
     own outline of it stands. Clicks on the object that the mask misses add what the
     model sees there; clicks beside it that the mask holds cut off what is theirs. A
-    click changes nothing farther away than 2.5 times its distance to the mask's edge.
+    click changes nothing farther away than 1.5 times its distance to the mask's edge.
 
     Parameters
     ----------
