@@ -41,6 +41,7 @@ from napari_medfm.verbs.classes import (
     rename_class,
 )
 from napari_medfm.verbs.dataset import export_dataset
+from napari_medfm.verbs.doubting import doubtful
 from napari_medfm.verbs.embedding import embed
 from napari_medfm.verbs.exporting import before_export, export_head, export_masks
 from napari_medfm.verbs.finding import segment_class, segment_like
@@ -54,6 +55,7 @@ from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.objects import annotate_object, use_objects
 from napari_medfm.verbs.pictures import add_image, place_image, remove_image
 from napari_medfm.verbs.prompting import propagate, segment, segment_all
+from napari_medfm.verbs.ranking import export_predictions, rank_images
 from napari_medfm.verbs.refining import refine
 from napari_medfm.verbs.similarity import similarity
 from napari_medfm.verbs.tables import export_table
@@ -132,10 +134,13 @@ class Session:
     predict = Verb(predict)
     suggest = Verb(suggest)
     report = Verb(report)
+    doubtful = Verb(doubtful)
+    rank_images = Verb(rank_images)
     export_masks = Verb(export_masks)
     export_head = Verb(export_head)
     export_table = Verb(export_table)
     export_dataset = Verb(export_dataset)
+    export_predictions = Verb(export_predictions)
     save = Verb(save)
 
     # Models

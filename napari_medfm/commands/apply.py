@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_medfm.commands import cluster, options
+from napari_medfm.commands import cluster, levels, options
 from napari_medfm.commands.inputs import Input, inputs_of
 from napari_medfm.commands.say import Stopwatch, UsageError, finish, say, table, warn
 from napari_medfm.core.errors import BadFile, BadInput, MedfmError, WriteFailed
@@ -51,7 +51,9 @@ def register(commands: options.Commands) -> None:
         "each. Folders are looked through; a folder of DICOM files is one image. An "
         "image that fails is reported and the others go on. A mask that this head has "
         "already made of this very image is left as it is, so that an interrupted run "
-        f"can be started again. DIR/{SUMMARY} tells what became of each.",
+        f"can be started again. DIR/{SUMMARY} tells what became of each. A head of "
+        "whole images or of objects writes one table, predictions.csv; for objects, "
+        "say which there are with --objects.",
     )
     parser.add_argument("head", type=Path, metavar="HEAD")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
@@ -59,6 +61,13 @@ def register(commands: options.Commands) -> None:
     parser.add_argument("--format", choices=_FORMATS, default="nii.gz")
     parser.add_argument(
         "--overwrite", action="store_true", help="write all masks again"
+    )
+    parser.add_argument(
+        "--objects",
+        type=Path,
+        metavar="DIR",
+        help="folder with a label image for each image, of the same name, for heads "
+        "of objects",
     )
     options.add_session(parser)
     options.add_image_facts(parser)
@@ -73,13 +82,22 @@ def run(args: Namespace) -> int:
     inputs = inputs_of(args.images)
     if not inputs:
         raise UsageError(f"{args.images[0]} holds no image that can be read")
-    targets = _targets(inputs, args.out, args.format)
-    summary = _summary(args.out)
     model = read_head(args.head)
+    if (model.level == "object") != (args.objects is not None):
+        raise UsageError(
+            f"{args.head} is of level {model.level!r}: --objects DIR goes with heads "
+            "of objects, and they need it"
+        )
+    targets = _targets(inputs, args.out, args.format)
     encoder = model.card.get("encoder", {}).get("name")
     if not isinstance(encoder, str):
         raise BadFile(f"{args.head} does not say which encoder it needs")
     args.encoder = encoder
+    if model.level != "pixel":
+        session = options.session_of(args)
+        session.use_head(model)
+        return levels.run(args, session, model, inputs)
+    summary = _summary(args.out)
     pairs = [(item.path, target) for item, target in zip(inputs, targets, strict=True)]
     outcomes: list[Outcome] = []
     with cluster.client_of(args) as client:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.core.results import Embedding
-
 Floats = NDArray[np.float32]
 _WINDOWS = 4
 
 
-def window_rows(embedding: Embedding) -> Floats:
-    """Pool the encoder's output in at most 4 x 4 windows of a plane.
+def window_rows(tokens: NDArray[np.float16]) -> Floats:
+    """Pool tokens (rows, cols, dim) in at most 4 x 4 windows.
 
     Returns
     -------
@@ -21,10 +19,9 @@ def window_rows(embedding: Embedding) -> Floats:
         tokens in each window. Not centred on the plane: at this level the whole look
         of an image is what counts.
     """
-    tokens = embedding.tokens.astype(np.float32)
-    rows = np.array_split(tokens, min(_WINDOWS, len(tokens)), axis=0)
+    exact = tokens.astype(np.float32)
     found = []
-    for band in rows:
+    for band in np.array_split(exact, min(_WINDOWS, len(exact)), axis=0):
         for window in np.array_split(band, min(_WINDOWS, band.shape[1]), axis=1):
             flat = window.reshape(-1, window.shape[-1])
             found.append(np.concatenate([flat.mean(0), flat.std(0)]))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.core.arguments import path_of
+from napari_medfm.core.arguments import choice_of, path_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
-from napari_medfm.core.labels import Annotation, LabelClass
+from napari_medfm.core.labels import Annotation, LabelClass, Level
 from napari_medfm.core.results import Mask, Prediction, Written
 from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Labelling
@@ -235,7 +235,7 @@ def _stack(image: Image, masks: dict[int, NDArray[np.bool_]]) -> NDArray[np.uint
     return labels.reshape(image.shape)
 
 
-def export_head(ws: Workspace, path: str | Path) -> Work[Path]:
+def export_head(ws: Workspace, path: str | Path, level: Level = "pixel") -> Work[Path]:
     """Write the session's head as one safetensors file with its card, or as ONNX.
 
     Parameters
@@ -243,6 +243,8 @@ def export_head(ws: Workspace, path: str | Path) -> Work[Path]:
     path
         A .head.safetensors file, which this program reads again; or an .onnx file, from
         features to probabilities without the encoder, for other programs.
+    level
+        Which of the session's heads.
 
     Raises
     ------
@@ -251,7 +253,9 @@ def export_head(ws: Workspace, path: str | Path) -> Work[Path]:
     WriteFailed
         If the folder cannot be written.
     """
-    model = ws.labelling.head
+    choice_of(level, "level", get_args(Level))
+    heads = {"pixel": ws.labelling.head, **ws.labelling.heads}
+    model = heads.get(level)
     if model is None:
         raise BadInput("There is no head yet: annotate two classes and fit first")
     target = path_of(path, "path")

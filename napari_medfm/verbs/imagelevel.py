@@ -89,16 +89,30 @@ def read_samples(
 
 
 def bag_of(reader: PlaneReader, image: Image, plane: int | None) -> Steps[Rows]:
-    """Return what stands for an image: windows of a plane, or planes of a volume."""
+    """Return what stands for an image: windows of a plane, or planes of a volume.
+
+    Of a plane that is read by parts, some parts spread over it speak.
+    """
     if plane is not None or image.n_planes == 1:
-        embedding = yield from reader.embedding(image, plane or 0)
-        return window_rows(embedding)
-    rows = []
+        rows = yield from _windows(reader, image, plane or 0)
+        return rows
+    found = []
     for index in range(image.n_planes):
         yield Progress(index, image.n_planes, f"{image.name}, plane {index + 1}")
-        embedding = yield from reader.embedding(image, index)
-        rows.append(window_rows(embedding).mean(0))
-    return np.stack(rows)
+        rows = yield from _windows(reader, image, index)
+        found.append(rows.mean(0))
+    return np.stack(found)
+
+
+def _windows(reader: PlaneReader, image: Image, plane: int) -> Steps[Rows]:
+    if not reader.is_large(image):
+        embedding = yield from reader.embedding(image, plane)
+        return window_rows(embedding.tokens)
+    found = []
+    for box in reader.context(image, plane):
+        features = yield from reader.part(image, plane, box)
+        found.append(window_rows(features.layers[:, :, -1]))
+    return np.concatenate(found)
 
 
 def predict_image(

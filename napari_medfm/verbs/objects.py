@@ -245,7 +245,18 @@ def read_objects(labelled: Labelled, reader: PlaneReader) -> Steps[list[Sample]]
 
 
 def rows_of(reader: PlaneReader, image: Image, objects: Objects) -> Steps[ObjectRows]:
-    """Describe the objects of an image."""
+    """Describe the objects of an image.
+
+    Raises
+    ------
+    BadInput
+        If its planes are so large that they are only read by parts.
+    """
+    if reader.is_large(image):
+        raise BadInput(
+            f"{image.name!r} is too large to classify its objects at once: add the "
+            "part that matters as an image of its own"
+        )
     volume = objects if objects.ndim == 3 else objects[None]
     planes: list[tuple[int, PlaneFeatures]] = []
     wanted = np.flatnonzero(volume.any((1, 2))).tolist()

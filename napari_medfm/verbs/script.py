@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from napari_medfm.core.calls import Call, Given
 
 _REPEATED = {"fit", "predict"}
-_USES_HEAD = {"predict", "suggest", "export_head", "export_masks"}
+_USES_HEAD = {
+    *("predict", "suggest", "export_head", "export_masks", "export_table"),
+    *("rank_images", "export_predictions"),
+}
 
 
 def script_of(history: Sequence[Call], models: tuple[str, str]) -> str:

@@ -30,10 +30,20 @@ def ct_files(tmp_path, monkeypatch, toy_models):
 
 
 def test_python_page(ct_files, capsys):
-    first, second = blocks("python.md", "python")
+    first, second, *_ = blocks("python.md", "python")
     made = {}
     exec(compile(first, "python.md", "exec"), made)  # noqa: S102
     exec(compile(second, "python.md", "exec"), made)  # noqa: S102
+    for block in blocks("python.md", "python")[2:]:
+        exec(compile(block, "python.md", "exec"), made)  # noqa: S102
+    session = made["s"]
+    session.add_class("other")
+    told = []
+    session.changed.connect(told.append)
+    truth = np.tile(np.arange(140) > 70, (180, 1)).astype(int)
+    made["labels_from_anywhere"](session, truth, "other")
+    assert [c.name for c in session.classes] == ["background", "other"]
+    assert len(told) >= 6
     assert (ct_files / "lesion.nii.gz").is_file()
     assert (ct_files / "lesion.head.safetensors").is_file()
     assert made["maps"]["ct"].shape == (60, 180, 140)
@@ -53,6 +63,56 @@ def test_shell_page(ct_files, head_file, shell):
         done += 1
     assert done >= 10
     assert (ct_files / "masks" / "ct3.nii.gz").is_file()
+
+
+def _speckles(seed, spread):
+    noise = np.random.default_rng(seed).normal(0.5, spread, (56, 70))
+    return (255 * noise.clip(0, 1)).astype(np.uint8)
+
+
+def run_page(page, made):
+    for block in blocks(page, "python"):
+        exec(compile(block, page, "exec"), made)  # noqa: S102
+    return made["s"]
+
+
+def test_images_page(tmp_path, monkeypatch, toy_models, shell, capsys):
+    import tifffile
+
+    monkeypatch.chdir(tmp_path)
+    for n in range(5):
+        tifffile.imwrite(f"{n}.tif", _speckles(n, 0.3 if n % 2 else 0.02))
+    s = run_page("images.md", {"files": [(f"{n}.tif", n // 2) for n in range(5)]})
+    found = s.predict("4", level="image")
+    assert found.classes[int(found.probabilities.argmax())].name == "benign"
+    assert "leave one group out" in capsys.readouterr().out
+    (line,) = blocks("images.md", "sh")
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(name, _speckles(9, 0.3))
+    assert shell(*shlex.split(line)[1:])[0] == 0
+    assert (tmp_path / "results" / "predictions.csv").is_file()
+
+
+def test_objects_page(tmp_path, monkeypatch, toy_models, shell):
+    import tifffile
+
+    monkeypatch.chdir(tmp_path)
+    picture, instances = np.full((90, 90), 128, np.uint8), np.zeros((90, 90), np.uint16)
+    for k in range(9):
+        r, c = 10 + 28 * (k // 3), 10 + 28 * (k % 3)
+        picture[r : r + 20, c : c + 20] = 40 if k % 2 else 220
+        instances[r : r + 20, c : c + 20] = k + 1
+    run_page("objects.md", {"picture": picture, "instances": instances})
+    kinds = tifffile.imread("kinds.tif")
+    expected = np.where(instances % 2 == 1, 1, 2) * (instances > 0)
+    np.testing.assert_array_equal(kinds, expected)
+    Path("outlines").mkdir()
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(name, picture)
+        tifffile.imwrite(Path("outlines") / name, instances)
+    (line,) = blocks("objects.md", "sh")
+    assert shell(*shlex.split(line)[1:])[0] == 0
+    assert (tmp_path / "results" / "predictions.csv").is_file()
 
 
 def _picture():

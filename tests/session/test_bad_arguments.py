@@ -235,6 +235,52 @@ TABLE = {
             "plane": [*NO_PLANE, None],
         },
     ),
+    "segment outline": (
+        {"image": "x"},
+        {
+            "polygon": [x for x in NO_POINTS if x != []],
+            "scribble": [x for x in NO_POINTS if x != []],
+        },
+    ),
+    "similarity text": (
+        {"image": "x", "text": "nucleus"},
+        {
+            "text": [3, NAN, {}, [3]],
+            "against_text": [3, NAN, {"a": 1}, [3]],
+            "templates": [3, NAN, [3], "plain"],
+        },
+    ),
+    "zero_shot": (
+        {"image": "x", "texts": ["a", "b"]},
+        {
+            "image": NO_NAME,
+            "texts": [3, NAN, [], [3], None],
+            "plane": NO_PLANE,
+            "templates": [3, NAN, [3], "plain"],
+        },
+    ),
+    "segment_like": (
+        {"image": "x", "at": [(5, 5)]},
+        {
+            "image": NO_NAME,
+            "at": NO_POINTS,
+            "against": [x for x in NO_POINTS if x != []],
+            "plane": NO_PLANE,
+            "mask": NO_MASK,
+        },
+    ),
+    "segment_class": (
+        {"image": "x", "class_name": "lesion"},
+        {"image": NO_NAME, "class_name": NO_NAME, "plane": NO_PLANE},
+    ),
+    "propagate more": (
+        MASK,
+        {
+            "also": [5, "x", {"a": FLAT}, {99: FLAT}, {2: "mask"}],
+            "previous": ["mask", 5, FLAT],
+            "axis": NO_PLANE,
+        },
+    ),
     "segment points": (
         {"image": "x", "points": [(5, 5)], "point_labels": [1]},
         {"point_labels": ["a", [], [1, 1], RAGGED, [NAN], [2], [-1], [0], object()]},
@@ -288,7 +334,27 @@ TABLE = {
         },
     ),
     "save": ({"path": "a.medfm"}, {"path": [*NO_PATH, "a.zip"]}),
-    "export_head": ({"path": "a.safetensors"}, {"path": [*NO_PATH, "a.bin"]}),
+    "export_head": (
+        {"path": "a.safetensors"},
+        {"path": [*NO_PATH, "a.bin"], "level": NO_LEVEL},
+    ),
+    "doubtful": ({}, {"n": [0, -1, 1.5, NAN, "5", None, HUGE, [5], True]}),
+    "rank_images": (
+        {"by": "similarity", "like": "x"},
+        {
+            "by": ["magic", "", 3, NAN, None, "uncertainty"],
+            "like": [x for x in NO_NAME if x is not None],
+            "images": [5, "x", ["y"], [], [3]],
+        },
+    ),
+    "export_predictions": (
+        {"path": "a.csv", "level": "image"},
+        {
+            "path": [*NO_PATH, "a.xls"],
+            "level": ["magic", "", 3, NAN, "pixel"],
+            "images": [5, "x", ["y"], [], [3]],
+        },
+    ),
     "export_table": (
         {"path": "a.csv"},
         {

@@ -128,7 +128,7 @@ class TestImages:
                 try:
                     next(steps)
                 except StopIteration as stop:
-                    rows.append(window_rows(stop.value).mean(0))
+                    rows.append(window_rows(stop.value.tokens).mean(0))
                     break
         known = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, tol=1e-8))
         known.fit(np.array(rows, float), [1, 2] * 3)

@@ -1,0 +1,251 @@
+"""Which image to look at next, and tables of what heads say of objects and images."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medfm.core.arguments import choice_of, list_of, path_of
+from napari_medfm.core.errors import BadInput
+from napari_medfm.core.image import Image
+from napari_medfm.core.jobs import Progress, Steps, Work
+from napari_medfm.core.results import ImagePrediction, ObjectPrediction, Prediction
+from napari_medfm.core.state import Labelling
+from napari_medfm.engine.atomic import atomic_bytes
+from napari_medfm.verbs.fitting import predict
+from napari_medfm.verbs.imagelevel import bag_of
+from napari_medfm.verbs.objects import objects_of
+from napari_medfm.verbs.workspace import Workspace
+
+Order = Literal["uncertainty", "similarity"]
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One image among many.
+
+    Parameters
+    ----------
+    label
+        The class that the user gave it; empty if none.
+    class_name, probabilities, uncertainty
+        What the head says; empty, and None, without one.
+    similarity
+        Cosine to the image asked for, in [-1, 1]; None if none was.
+    """
+
+    image: str
+    group: str
+    label: str
+    class_name: str = ""
+    probabilities: dict[str, float] = field(default_factory=dict)
+    uncertainty: float | None = None
+    similarity: float | None = None
+
+
+def rank_images(
+    ws: Workspace,
+    by: Order = "uncertainty",
+    like: str | None = None,
+    images: Sequence[str] | None = None,
+) -> Work[list[ImageRow]]:
+    """Sort images: the least sure first, or those most like one of them.
+
+    Parameters
+    ----------
+    by
+        "uncertainty" asks the head of level "image"; "similarity" needs ``like`` and
+        no head.
+    like
+        The image to be like.
+    images
+        Names; all if None.
+
+    Raises
+    ------
+    BadInput
+        If there is nothing to sort, no head, or no image to be like.
+    """
+    choice_of(by, "by", ("uncertainty", "similarity"))
+    sources = _sources(ws, images)
+    wanted = None if like is None else ws.image(like)
+    if by == "similarity" and wanted is None:
+        raise BadInput("Say which image they should be like: like=name")
+    asked: list[Work[Prediction] | None] = [None] * len(sources)
+    if by == "uncertainty" or "image" in ws.labelling.heads:
+        asked = [predict(ws, one.name, level="image") for one in sources]
+    state, reader = ws.labelling, ws.planes
+
+    def steps() -> Steps[list[ImageRow]]:
+        found = []
+        for done, (image, work) in enumerate(zip(sources, asked, strict=True)):
+            yield Progress(done, len(sources), image.name)
+            answer = None if work is None else (yield from work.steps())
+            found.append(_row(state, image, answer))
+        if wanted is None:
+            return sorted(found, key=lambda row: -(row.uncertainty or 0))
+        rows = []
+        for image in (wanted, *sources):
+            bag = yield from bag_of(reader, image, None)
+            rows.append(bag.mean(0))
+        near = _cosines(np.stack(rows))
+        order = np.argsort(-near, kind="stable")
+        return [_with(found[k], float(near[k])) for k in order]
+
+    return Work("Sorting images", steps, lambda rows: rows)
+
+
+def export_predictions(
+    ws: Workspace,
+    path: str | Path,
+    level: Literal["object", "image"] = "image",
+    images: Sequence[str] | None = None,
+) -> Work[Path]:
+    """Write what a head says of objects or images as a table, the least sure first.
+
+    Parameters
+    ----------
+    path
+        A .csv file: one row an object or image with its class, the probability of each
+        class, and the uncertainty, 0 sure ... 1 unsure.
+    images
+        Names; all (with objects, for objects) if None.
+
+    Raises
+    ------
+    BadInput
+        If there is no head of this level, or nothing to ask it about.
+    WriteFailed
+        If the folder cannot be written.
+    """
+    choice_of(level, "level", ("object", "image"))
+    target = path_of(path, "path")
+    if target.suffix.lower() != ".csv":
+        raise BadInput(f"Predictions are written as .csv, not {target.name!r}")
+    if images is None and level == "object":
+        images = list(ws.labelling.objects)
+    sources = _sources(ws, images)
+    if level == "object":
+        for source in sources:
+            objects_of(ws.labelling, source.name)
+    asked = [predict(ws, one.name, level=level) for one in sources]
+
+    def steps() -> Steps[Path]:
+        rows: list[dict[str, Any]] = []
+        for done, (source, work) in enumerate(zip(sources, asked, strict=True)):
+            yield Progress(done, len(sources), source.name)
+            found = yield from work.steps()
+            rows += table_of(found)
+        write_table(target, sorted(rows, key=lambda row: -row["uncertainty"]))
+        return target
+
+    return Work("Exporting predictions", steps, lambda written: written)
+
+
+def table_of(found: Prediction) -> list[dict[str, Any]]:
+    """Return the rows of a prediction of level "object" or "image"."""
+    names = [c.name for c in found.classes]
+    if isinstance(found, ObjectPrediction):
+        return [
+            {
+                "image": found.image,
+                "object": one.number,
+                "class": one.class_name,
+                "uncertainty": round(one.uncertainty, 6),
+                **_chances(names, one.probabilities),
+                "pixels": one.pixels,
+                "plane": one.centre[0] if len(one.centre) == 3 else "",
+                "row": one.centre[-2],
+                "col": one.centre[-1],
+            }
+            for one in found.objects
+        ]
+    planes = [""] if found.planes is None else list(found.planes)
+    chances = found.probabilities.reshape(len(names), -1)
+    return [
+        {
+            "image": found.image,
+            "plane": plane,
+            "class": names[int(chances[:, k].argmax())],
+            "uncertainty": round(float(np.atleast_1d(found.uncertainty)[k]), 6),
+            **_chances(names, chances[:, k].tolist()),
+        }
+        for k, plane in enumerate(planes)
+    ]
+
+
+def write_table(target: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows as CSV; no cell can be taken for a formula.
+
+    Raises
+    ------
+    WriteFailed
+        If the folder cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows({k: _inert(v) for k, v in row.items()} for row in rows)
+    atomic_bytes(target, text.getvalue().encode())
+
+
+def _inert(value: Any) -> Any:
+    risky = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{value}" if risky and value else value
+
+
+def _chances(names: Sequence[str], chances: Sequence[float]) -> dict[str, float]:
+    return {f"p_{n}": round(float(p), 6) for n, p in zip(names, chances, strict=True)}
+
+
+def _sources(ws: Workspace, images: Sequence[str] | None) -> list[Image]:
+    names = list(ws.images) if images is None else list_of(images, "images")
+    if not names:
+        raise BadInput("There are no images to ask about: use add_image first")
+    return [ws.image(name) for name in names]
+
+
+def _row(state: Labelling, image: Image, found: Prediction | None) -> ImageRow:
+    names = {c.value: c.name for c in state.classes}
+    own = [
+        names[a.value]
+        for a in state.annotations
+        if (a.level, a.image, a.plane) == ("image", image.name, None)
+    ]
+    row = ImageRow(image.name, image.group, own[0] if own else "")
+    if not isinstance(found, ImagePrediction):
+        return row
+    chances = dict(
+        zip((c.name for c in found.classes), found.probabilities.tolist(), strict=True)
+    )
+    return ImageRow(
+        image.name,
+        image.group,
+        row.label,
+        max(chances, key=chances.__getitem__),
+        chances,
+        float(found.uncertainty),
+    )
+
+
+def _with(row: ImageRow, similarity: float) -> ImageRow:
+    from dataclasses import replace
+
+    return replace(row, similarity=similarity)
+
+
+def _cosines(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Cosine of the other rows to the first, after centring and scaling features."""
+    exact = rows[1:].astype(np.float64)
+    spread = exact.std(0)
+    scaled = (rows - exact.mean(0)) / np.where(spread > 1e-6, spread, 1)
+    length = np.maximum(np.linalg.norm(scaled, axis=1), 1e-12)
+    found: NDArray[np.float64] = scaled[1:] @ scaled[0] / (length[1:] * length[0])
+    return found
