@@ -170,6 +170,8 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
     if len(reach) != 2:
         raise BadInput(f"to is the first and the last plane, got {shown(to)}")
     first, last = sorted(reach)
+    if not (also is None or hasattr(also, "keys")):
+        raise BadInput(f"also is {{plane: mask}}, got {shown(also)}")
     known = _known(view, {**(also or {}), index: start}, first, last)
     origin = getattr(mask, "provenance", {"made_by": "given mask"})
     score = float(getattr(mask, "score", 1.0))
