@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_medfm.bridge.looks import MASK, colour_of
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.lazy import counts_of
 from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.specs import ModelSpec
 from napari_medfm.notebook._view import Region, picture_of
@@ -72,7 +73,8 @@ def mask_html(mask: Mask) -> str:
 def prediction_html(prediction: Prediction) -> str:
     """Return the predicted classes in their colours, with the share of each."""
     labels, index = _fullest(prediction.labels)
-    share = {v: float((prediction.labels == v).mean()) for v in prediction.values}
+    counts = counts_of(prediction.labels)
+    share = {v: counts[v] / counts.total() for v in prediction.values}
     colours = {c.value: colour_of(c) for c in prediction.classes}
     picture = np.zeros((*labels.shape, 3), np.uint8)
     for value, colour in colours.items():
@@ -154,9 +156,10 @@ def _labelled(session: Session, image: Image) -> str:
     return _png(pixels.astype(np.uint8))
 
 
-def _fullest(data: NDArray[Any]) -> tuple[NDArray[Any], int | None]:
-    if data.ndim == 2:
-        return data, None
+def _fullest(data: Any) -> tuple[NDArray[Any], int | None]:
+    if len(data.shape) == 2:
+        step = max(1, max(data.shape) // (4 * _SIZE))
+        return np.asarray(data[::step, ::step]), None
     index = int(np.argmax((data > 0).sum((1, 2))))
     return data[index], index
 
