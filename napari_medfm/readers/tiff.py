@@ -5,6 +5,7 @@ Only the file itself is read: names of further files in its metadata are ignored
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,11 @@ def _check(path: Path, tif: TiffFile, series: TiffPageSeries) -> None:
     for part in pages:
         if part is None:
             continue
+        if len(part.dataoffsets) < math.prod(part.chunked):
+            raise BadFile(
+                f"{path.name} is damaged: it says where {len(part.dataoffsets)} of "
+                f"{math.prod(part.chunked)} parts lie; copy it again from its source"
+            )
         ends = (
             a + n for a, n in zip(part.dataoffsets, part.databytecounts, strict=True)
         )

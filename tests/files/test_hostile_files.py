@@ -158,3 +158,19 @@ def test_pages_that_lead_back_are_refused(tmp_path, options):
     path.write_bytes(content)
     with pytest.raises(BadFile, match="lead back"):
         read_image(path)
+
+
+def test_strips_that_are_not_there_are_refused_at_once(tmp_path):
+    path = tmp_path / "a.tif"
+    image = RNG.integers(0, 255, (64, 8), np.uint8)
+    tifffile.imwrite(path, image, rowsperstrip=1, compression="zlib")
+    assert np.array_equal(read_image(path).data, image)
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        tag = tif.pages[0].tags["StripOffsets"]
+        offset = tag.valueoffset
+        content[tag.offset + 4 : tag.offset + 8] = (1).to_bytes(4, "little")
+        content[tag.offset + 8 : tag.offset + 12] = content[offset : offset + 4]
+    path.write_bytes(content)
+    with pytest.raises(BadFile, match="1 of 64 parts"):
+        read_image(path)
