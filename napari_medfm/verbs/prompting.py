@@ -170,9 +170,7 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
     if len(reach) != 2:
         raise BadInput(f"to is the first and the last plane, got {shown(to)}")
     first, last = sorted(reach)
-    if not (also is None or hasattr(also, "keys")):
-        raise BadInput(f"also is {{plane: mask}}, got {shown(also)}")
-    known = _known(view, {**(also or {}), index: start}, first, last)
+    known = _known(view, {**_by_plane(also), index: start}, first, last)
     origin = getattr(mask, "provenance", {"made_by": "given mask"})
     score = float(getattr(mask, "score", 1.0))
     model, crops = ws.segmenter, ws.crops
@@ -207,6 +205,15 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
         return Mask(volume, score, image, None, provenance, image_uid=source.uid)
 
     return Work(f"Propagating in {image}", steps, commit)
+
+
+def _by_plane(also: Any) -> dict[int, Any]:
+    whole = isinstance(also, Mapping) and all(
+        isinstance(key, (int, np.integer)) for key in also
+    )
+    if also is not None and not whole:
+        raise BadInput(f"also is {{plane: mask}}, got {shown(also)}")
+    return dict(also or {})
 
 
 def _known(
