@@ -42,8 +42,11 @@ def spec_of(name: str) -> SegmenterSpec:
     """
     known = {spec.name: spec for spec in specs()}
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3) or list(known)
-        raise BadInput(f"No segmenter is called {name!r}: try {', '.join(near)}")
+        near = difflib.get_close_matches(str(name), known, n=3) or ["lite-medsam"]
+        raise BadInput(
+            f"No segmenter is called {name!r}: try {', '.join(near)}; "
+            "`napari-medfm models list` shows all"
+        )
     return known[name]
 
 

@@ -48,9 +48,7 @@ class Texts:
         templates: Sequence[str] | None,
     ) -> Texts:
         """Take one text or several."""
-        sentences = (
-            None if templates is None else tuple(list_of(templates, "templates"))
-        )
+        sentences = None if templates is None else _several(templates, "templates")
         return cls(_several(text, "text"), _several(against, "against_text"), sentences)
 
 
@@ -133,7 +131,10 @@ def zero_shot(
 
 
 def _several(text: str | Sequence[str], name: str) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(list_of(text, name))
+    texts = (text,) if isinstance(text, str) else tuple(list_of(text, name))
+    if not all(isinstance(each, str) and each.strip() for each in texts):
+        raise BadInput(f"`{name}` is a text or a list of texts, and no empty ones")
+    return texts
 
 
 def _indices(target: Image, planes: Sequence[int] | None) -> list[int]:
