@@ -164,6 +164,7 @@ class Prompting:
             return
         image, plane = here
         points = [*draft.at, *draft.against]
+        earlier = self._corrected_by(draft)
         signs = [1] * len(draft.at) + [0] * len(draft.against)
 
         def done(mask: Mask) -> None:
@@ -190,6 +191,7 @@ class Prompting:
                 box=draft.box,
                 points=points or None,
                 point_labels=signs or None,
+                mask=earlier,
                 plane=plane,
             ),
             done,
@@ -199,6 +201,14 @@ class Prompting:
         if not started:
             self._settle(here, draft)
             self.render()
+
+    def _corrected_by(self, draft: Draft) -> NDArray[np.bool_] | None:
+        """The outline that further clicks correct; a box is asked for anew."""
+        mask = self.session_mask
+        if mask is None or draft.box is not None:
+            return None
+        shown = mask.alternatives[self.turn - 1] if self.turn else mask.data
+        return shown if shown.any() else None
 
     def _settle(self, here: Here, draft: Draft) -> None:
         if self._draft == (here, draft):

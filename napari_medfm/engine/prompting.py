@@ -19,6 +19,7 @@ from napari_medfm.engine.crops import CropCache, plan_crop, resized
 from napari_medfm.engine.directly import asked
 from napari_medfm.engine.obeying import insisted, obedient
 from napari_medfm.engine.proposals import Candidate, under
+from napari_medfm.engine.refining import is_far_off, refined
 from napari_medfm.engine.stability import iou
 
 OUTSIDE = -20.0
@@ -75,7 +76,9 @@ def answer(
     A box or an earlier mask is asked for in a crop around it. Clicks alone are asked
     for directly if the model knows them, else by proposals. What the clicks say about
     the answer is then made true: pieces without a click on the object go, what belongs
-    to a click beside it is cut off, what a click on it misses is added.
+    to a click beside it is cut off, what a click on it misses is added. Where
+    clicks say that an earlier mask is far off, proposals are made anew, and one that
+    keeps what the clicks do not contradict is taken.
 
     Parameters
     ----------
@@ -90,7 +93,13 @@ def answer(
     yield Progress(0, 2, "looking closely")
     shape = (rgb.shape[0], rgb.shape[1])
     knows_clicks = "points" in segmenter.spec.prompts
-    if prompt.box is not None or prompt.mask is not None or knows_clicks:
+    remade: list[Candidate] = []
+    if not knows_clicks and is_far_off(prompt):
+        seen = yield from clicked(rgb, plane_key, prompt, (segmenter, cache), guide)
+        remade = refined(seen, prompt)
+    if remade:
+        found = remade
+    elif prompt.box is not None or prompt.mask is not None or knows_clicks:
         box = plan_crop(prompt, shape, segmenter.spec.input_size)
         crop = cache.get(rgb, plane_key, box, segmenter)
         yield Progress(1, 2, "outlining")
@@ -108,7 +117,7 @@ def answer(
         )
     best = found[0]
     note = _NOT_OBEYED if _disobedient(best, prompt) else ""
-    if not knows_clicks or prompt.mask is not None:
+    if not remade and (not knows_clicks or prompt.mask is not None):
         best = corrected(best, rgb, prompt, segmenter)
     best, insistence = insisted(best, prompt)
     note = insistence or note

@@ -148,6 +148,18 @@ def test_a_click_on_a_missed_part_adds_it(twins, segmenter):
     assert iou(made.mask, left | right) > 0.8
 
 
+def test_a_mask_that_is_far_off_is_looked_for_anew(twins, segmenter):
+    """The mask in hand is nearly the whole plane: a click beside finds the disc."""
+    rgb, left, _ = twins
+    rgb = rgb * np.where(left, 1.0, 0.5)[..., None].astype(np.float32)
+    wrong = np.ones(left.shape, bool)
+    wrong[:4] = wrong[-4:] = False
+    both = clicks((60, 55), (60, 118), labels=[True, False])
+    prompt = replace(both, mask=wrong)
+    made = ask((rgb,), prompt, segmenter)
+    assert iou(made.mask, left) > 0.85
+
+
 def test_a_mask_is_outlined_anew(scene, segmenter):
     rough = np.zeros(scene[1].shape, bool)
     rough[Box.around(scene[1]).slices] = True
