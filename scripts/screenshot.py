@@ -44,11 +44,14 @@ def gestures(widget: Any, save: Callable[[str], None]) -> Iterator[None]:
     desk.add_class("stroma")
     widget.open_section("Label")
     desk.tools.arm("examples")
+    # Clicks come faster than recipes are weighed: they are, once, after the last.
+    desk.live.automatic = False
     for name, points in hints.points.items():
         desk.choose_class({c.name: c.value for c in desk.classes}[name])
         for position in points:
             desk.marking.click(position)
             yield
+    desk.live.improve()
     yield
     save("window")
     widget.open_section("Export")

@@ -374,9 +374,17 @@ class Desk:
                 self.mirror.forget(name)
         with self.mirror.same_selection():
             self.binding.show_images()
+        self._select_an_image()
         if self._uid is not None and self.image is None:
             self._put_down()
             self._follow_active()
+
+    def _select_an_image(self) -> None:
+        """Select a first layer, so that napari's controls are there to be used."""
+        selection = self.viewer.layers.selection
+        layers = [self.binding.layer(name) for name in self.session.images]
+        if selection.active is None:
+            selection.active = next((x for x in layers if x is not None), None)
 
 
 _MARKS = {"examples", "queries", "clicks", "box"}

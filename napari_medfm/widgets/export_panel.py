@@ -30,6 +30,11 @@ class ExportPanel(QWidget):
         self._hint = Hint()
         self._format = QComboBox()
         self._format.setAccessibleName("Format of the masks")
+        # Long names of formats must not push the dock's contents out of sight.
+        self._format.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self._format.setMinimumContentsLength(12)
         self._format.setToolTip(
             "<p>Position, pixel size and class names are kept where the format can "
             "hold them; a file beside it says how the masks were made.</p>"

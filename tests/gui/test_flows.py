@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
+    QComboBox,
     QFileDialog,
     QLabel,
     QLineEdit,
@@ -292,6 +293,11 @@ def test_every_control_has_a_name_and_nothing_is_cut_off(window, disc):
                 assert button.toolTip()
                 needed = button.fontMetrics().horizontalAdvance(button.text())
                 assert needed <= button.width() - 6, button.text()
+        parts = [*one.widget.findChildren(QPushButton)]
+        for part in [*parts, *one.widget.findChildren(QComboBox)]:
+            if part.isVisible():
+                right = part.mapTo(one.widget, part.rect().topRight()).x()
+                assert right < one.widget.width(), part.accessibleName()
         for label in one.widget.findChildren(QLabel):
             if label.isVisible() and label.wordWrap() and label.text():
                 assert label.height() >= label.heightForWidth(label.width())
