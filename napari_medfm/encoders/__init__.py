@@ -11,7 +11,6 @@ from __future__ import annotations
 import pkgutil
 import warnings
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -20,6 +19,7 @@ from typing import Any
 
 from napari_medfm.core.errors import BadInput, MissingWeights
 from napari_medfm.core.jobs import Steps
+from napari_medfm.core.names import meant
 from napari_medfm.core.specs import Encoder, EncoderSpec, VolumeEncoder
 from napari_medfm.encoders import _own as own
 from napari_medfm.encoders._entry import Entry
@@ -238,7 +238,7 @@ def _loadable(name: str, cache_dir: Path | None) -> tuple[EncoderSpec, Network]:
 def _entry(name: str, cache_dir: Path | None) -> Entry:
     catalogue = _entries(cache_dir)
     if name not in catalogue:
-        near = get_close_matches(name.lower(), catalogue, n=3, cutoff=0.4)
+        near = meant(name, catalogue)
         raise BadInput(
             f"There is no encoder {name!r}: did you mean "
             f"{' or '.join(near or ['dinov2-small'])}? "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from napari_medfm.core.errors import BadInput, MissingWeights
 from napari_medfm.core.jobs import Steps
+from napari_medfm.core.names import meant
 from napari_medfm.core.specs import Segmenter, SegmenterSpec
 from napari_medfm.segmenters import (
     elsewhere,
@@ -42,7 +42,7 @@ def spec_of(name: str) -> SegmenterSpec:
     """
     known = {spec.name: spec for spec in specs()}
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=3) or ["lite-medsam"]
+        near = meant(str(name), known) or ["lite-medsam"]
         raise BadInput(
             f"No segmenter is called {name!r}: try {', '.join(near)}; "
             "`napari-medfm models list` shows all"

@@ -53,6 +53,11 @@ def test_python_page(ct_files, capsys):
 
 def test_shell_page(ct_files, head_file, shell):
     (ct_files / "slide.png").write_bytes(_picture())
+    (ct_files / "scans").mkdir()
+    (ct_files / "scans" / "ct4.nii.gz").write_bytes(
+        (ct_files / "ct1.nii.gz").read_bytes()
+    )
+    _save_case(ct_files)
     (lines,) = blocks("shell.md", "sh")
     done = 0
     for line in lines.splitlines():
@@ -63,6 +68,19 @@ def test_shell_page(ct_files, head_file, shell):
         done += 1
     assert done >= 10
     assert (ct_files / "masks" / "ct3.nii.gz").is_file()
+    assert (ct_files / "effort.csv").is_file()
+
+
+def _save_case(folder):
+    from napari_medfm import Session
+
+    session = Session()
+    session.add_image(folder / "ct1.nii.gz", name="ct")
+    session.add_class("lesion")
+    mask = session.segment("ct", box=(90, 60, 150, 110), plane=40)
+    session.accept("ct", mask, "lesion")
+    session.save(folder / "case.medfm")
+    session.close()
 
 
 def _speckles(seed, spread):
