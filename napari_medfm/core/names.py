@@ -11,7 +11,7 @@ def meant(name: str, known: Iterable[str], most: int = 3) -> list[str]:
 
     Empty if none is near.
     """
-    names, wanted = list(known), name.lower()
+    names, wanted = list(dict.fromkeys(known)), name.lower()
     begin = [one for one in names if wanted and one.lower().startswith(wanted)]
     alike = get_close_matches(wanted, names, n=most, cutoff=0.4)
     return [*begin, *(one for one in alike if one not in begin)][:most]

@@ -27,6 +27,7 @@ from napari_medfm.encoders._network import Network, Weights
 from napari_medfm.engine import weights as files
 
 GROUP = "napari_medfm.encoders"
+_DEFAULT = "dinov2-small"
 
 
 def specs(cache_dir: Path | None = None) -> tuple[EncoderSpec, ...]:
@@ -238,10 +239,10 @@ def _loadable(name: str, cache_dir: Path | None) -> tuple[EncoderSpec, Network]:
 def _entry(name: str, cache_dir: Path | None) -> Entry:
     catalogue = _entries(cache_dir)
     if name not in catalogue:
-        near = meant(name, catalogue)
+        near = meant(name, [_DEFAULT, *catalogue]) or [_DEFAULT]
         raise BadInput(
             f"There is no encoder {name!r}: did you mean "
-            f"{' or '.join(near or ['dinov2-small'])}? "
+            f"{' or '.join(near)}? "
             "`napari-medfm models list` shows all"
         )
     return catalogue[name]
