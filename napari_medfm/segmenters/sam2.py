@@ -125,8 +125,8 @@ def _medsam2(name: str, title: str, member: str, use: str) -> SegmenterSpec:
         needs=("transformers",),
         notes=(
             "Planes only: its memory of earlier planes is not used. Its file is in "
-            "sam2's own layout; loading was tested with random weights so renamed, not "
-            "with the release."
+            "sam2's own layout and its names are changed when it is read; this has not "
+            "been tried with the release."
         ),
         prompts=ALL,
         normalisation="sam",
