@@ -82,13 +82,13 @@ def run(args: Namespace) -> int:
     inputs = inputs_of(args.images)
     if not inputs:
         raise UsageError(f"{args.images[0]} holds no image that can be read")
+    targets = _targets(inputs, args.out, args.format)
     model = read_head(args.head)
     if (model.level == "object") != (args.objects is not None):
         raise UsageError(
             f"{args.head} is of level {model.level!r}: --objects DIR goes with heads "
             "of objects, and they need it"
         )
-    targets = _targets(inputs, args.out, args.format)
     encoder = model.card.get("encoder", {}).get("name")
     if not isinstance(encoder, str):
         raise BadFile(f"{args.head} does not say which encoder it needs")
