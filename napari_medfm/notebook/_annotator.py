@@ -83,10 +83,9 @@ class Annotator(anywidget.AnyWidget):
 
     def _soon(self, *_: Any) -> None:
         """Show what changed, once for all changes of a gesture."""
-        self.runner.later(0, "show", self._show)
+        self.runner.soon("show", self._show)
 
     def _show(self) -> None:
-        self.desk.catch_up()
         state = state_of(self.desk, self.runner)
         if state != self.state:
             self.state = state
