@@ -58,7 +58,7 @@ def session_html(session: Session) -> str:
 def mask_html(mask: Mask) -> str:
     """Return a mask (of a volume: its fullest plane), its score and its model."""
     plane, index = _fullest(mask.data)
-    colour = np.array([int(MASK[i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
+    colour = np.array(_rgb(MASK), np.uint8)
     where = mask.plane if index is None else index
     rows = [
         ("Mask of", escape(mask.image)),
@@ -79,7 +79,7 @@ def prediction_html(prediction: Prediction) -> str:
     picture = np.zeros((*labels.shape, 3), np.uint8)
     for value, colour in colours.items():
         if value:
-            picture[labels == value] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+            picture[labels == value] = _rgb(colour)
     rows = [
         ("Prediction of", escape(prediction.image)),
         ("Plane shown", "" if index is None else str(index)),
@@ -151,8 +151,8 @@ def _labelled(session: Session, image: Image) -> str:
         seen = labels[region.nearest(image.plane_shape, labels.shape)]
         for label_class in session.classes[1:]:
             inside = seen == label_class.value
-            tint = [int(label_class.colour[i : i + 2], 16) for i in (1, 3, 5)]
-            pixels[inside] = 0.5 * pixels[inside] + 0.5 * np.array(tint, np.float32)
+            tint = np.array(_rgb(label_class.colour), np.float32)
+            pixels[inside] = 0.5 * pixels[inside] + 0.5 * tint
     return _png(pixels.astype(np.uint8))
 
 
@@ -173,6 +173,10 @@ def _png(pixels: NDArray[np.uint8]) -> str:
     picture.save(held, "PNG")
     code = base64.b64encode(held.getvalue()).decode()
     return f"<img src='data:image/png;base64,{code}' alt=''>"
+
+
+def _rgb(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
 
 
 def _size(image: Image) -> str:
