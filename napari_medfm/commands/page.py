@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.commands.sheet import Entry, Panel, rgb, sheet
+from napari_medfm.commands.sheet import Entry, Panel, sheet
+from napari_medfm.core.labels import rgb
 from napari_medfm.engine.rgb import normalised, to_rgb
 
 if TYPE_CHECKING:

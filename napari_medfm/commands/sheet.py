@@ -30,11 +30,6 @@ class Entry:
     colour: Colour
 
 
-def rgb(colour: str) -> Colour:
-    """Read "#rrggbb"."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
 class Panel:
     """One picture with a title, a caption and overlays, drawn at the size it is shown.
 

@@ -15,6 +15,12 @@ from napari_medfm.core.geometry import Box
 Level = Literal["pixel", "object", "image"]
 
 
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Read "#rrggbb"."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
+
+
 @dataclass(frozen=True)
 class LabelClass:
     """A class: ``value`` is its integer in every label map; 0 is background."""

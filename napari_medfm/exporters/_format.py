@@ -98,9 +98,3 @@ class ExportFormat:
     write: Callable[[Path, LabelMap], None]
     keeps: frozenset[str] = frozenset()
     folder: bool = False
-
-
-def rgb(colour: str) -> tuple[int, int, int]:
-    """Read "#rrggbb"."""
-    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
-    return red, green, blue

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from napari_medfm.core.errors import BadInput
-from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.labels import LabelClass, rgb
 from napari_medfm.engine.dicomfiles import headers_below
-from napari_medfm.exporters._format import ExportFormat, LabelMap, rgb
+from napari_medfm.exporters._format import ExportFormat, LabelMap
 
 _PROGRAM = "napari-medfm"
 _BY_HAND = {"edited", "imported", "given labels"}

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from napari_medfm.core.labels import rgb
 from napari_medfm.engine.measure import diameter, intensities
 from napari_medfm.engine.outlines import Polygon, polygons_of
-from napari_medfm.exporters._format import ExportFormat, LabelMap, rgb
+from napari_medfm.exporters._format import ExportFormat, LabelMap
 from napari_medfm.exporters._objects import PlaneObject, objects_of
 
 _SPACE = uuid.UUID("6f2b1d0e-54a8-5d0b-9f0e-5b8f3c1a7d42")

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.labels import rgb
 from napari_medfm.engine.orientation import swap_axis_order
-from napari_medfm.exporters._format import ExportFormat, LabelMap, rgb
+from napari_medfm.exporters._format import ExportFormat, LabelMap
 
 _TYPES = {1: "uint8", 2: "uint16", 4: "uint32"}
 

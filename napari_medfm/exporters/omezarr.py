@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.exporters._format import ExportFormat, LabelMap, rgb
+from napari_medfm.core.labels import rgb
+from napari_medfm.exporters._format import ExportFormat, LabelMap
 
 _VERSION = "0.5"
 _SMALLEST = 256

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.bridge.looks import MASK, colour_of
 from napari_medfm.core.image import Image
-from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.labels import LabelClass, rgb
 from napari_medfm.core.lazy import counts_of
 from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.specs import ModelSpec
@@ -58,7 +58,7 @@ def session_html(session: Session) -> str:
 def mask_html(mask: Mask) -> str:
     """Return a mask (of a volume: its fullest plane), its score and its model."""
     plane, index = _fullest(mask.data)
-    colour = np.array(_rgb(MASK), np.uint8)
+    colour = np.array(rgb(MASK), np.uint8)
     where = mask.plane if index is None else index
     rows = [
         ("Mask of", escape(mask.image)),
@@ -79,7 +79,7 @@ def prediction_html(prediction: Prediction) -> str:
     picture = np.zeros((*labels.shape, 3), np.uint8)
     for value, colour in colours.items():
         if value:
-            picture[labels == value] = _rgb(colour)
+            picture[labels == value] = rgb(colour)
     rows = [
         ("Prediction of", escape(prediction.image)),
         ("Plane shown", "" if index is None else str(index)),
@@ -151,7 +151,7 @@ def _labelled(session: Session, image: Image) -> str:
         seen = labels[region.nearest(image.plane_shape, labels.shape)]
         for label_class in session.classes[1:]:
             inside = seen == label_class.value
-            tint = np.array(_rgb(label_class.colour), np.float32)
+            tint = np.array(rgb(label_class.colour), np.float32)
             pixels[inside] = 0.5 * pixels[inside] + 0.5 * tint
     return _png(pixels.astype(np.uint8))
 
@@ -173,10 +173,6 @@ def _png(pixels: NDArray[np.uint8]) -> str:
     picture.save(held, "PNG")
     code = base64.b64encode(held.getvalue()).decode()
     return f"<img src='data:image/png;base64,{code}' alt=''>"
-
-
-def _rgb(colour: str) -> list[int]:
-    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
 
 
 def _size(image: Image) -> str:
