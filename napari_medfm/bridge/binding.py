@@ -125,6 +125,13 @@ class Binding:
                 if layer not in self.viewer.layers:
                     self.viewer.layers.append(layer)
 
+    def close(self) -> None:
+        """Watch the viewer no more; the images' layers stay."""
+        self.viewer.layers.events.removed.disconnect(self._removed)
+        for layers in self._layers.values():
+            for layer in layers:
+                layer.events.data.disconnect(self._data_changed)
+
     def image_of(self, uid: int) -> Image | None:
         """Return an image by its number, None if it is not in the session."""
         found = (i for i in self.session.images.values() if i.uid == uid)

@@ -50,10 +50,16 @@ class Desk:
         The session it shows.
     runner
         Runs the work.
+
+    Signals
+    -------
+    replaced
+        Another desk took this one's place on the viewer, with another session.
     """
 
     changed = Signal()
     said = Signal(str, bool)
+    replaced = Signal(object)
 
     def __init__(self, viewer: Any, session: Session, runner: Runner) -> None:
         self.viewer, self.session, self.runner = viewer, session, runner
@@ -97,6 +103,8 @@ class Desk:
         self.runner.cancel()
         self.tools.close()
         self.keys.close()
+        self.mirror.close()
+        self.binding.close()
         viewer = self.viewer
         viewer.layers.selection.events.active.disconnect(self._follow_active)
         viewer.layers.events.inserted.disconnect(self._layers_changed)

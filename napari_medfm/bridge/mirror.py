@@ -182,6 +182,10 @@ class Mirror:
                 self._remove(name, role)
         self._anchors.pop(image, None)
 
+    def close(self) -> None:
+        """Watch the viewer no more; the layers stay."""
+        self._viewer.layers.events.removed.disconnect(self._forget)
+
     def layer(self, image: str, role: Role) -> Layer | None:
         """Return a role's layer, if it shows anything."""
         key = (image, role)

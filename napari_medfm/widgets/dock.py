@@ -47,9 +47,22 @@ class MedfmWidget(QWidget):
         desk = desk_of(viewer)
         if desk is None:
             desk = Desk(viewer, session or session_from_settings(), QtRunner())
+        self.setMinimumWidth(_WIDTH)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(6, 4, 6, 6)
+        self._layout.setSpacing(6)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.refresh)
+        self.destroyed.connect(partial(_put_down, viewer))
+        self._furnish(desk)
+        self.open_section("Similar" if desk.image else "Models")
+
+    def _furnish(self, desk: Desk) -> None:
+        """Make all parts anew, for a desk that is new or took another's place."""
         self.desk = desk
         self.runner: QtRunner = desk.runner  # type: ignore[assignment]
-        self.setMinimumWidth(_WIDTH)
         self.header = Header(desk)
         self.missing = MissingModels(desk)
         self.status = Status(desk, self.runner)
@@ -68,14 +81,20 @@ class MedfmWidget(QWidget):
         self.header.section_wanted.connect(self.open_section)
         for title, section in self.sections.items():
             section.opened.connect(partial(self.open_section, title))
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.refresh)
         connect(self, desk.changed, self._later)
-        self.destroyed.connect(partial(_put_down, desk))
+        connect(self, desk.replaced, self._exchange)
         self.refresh()
-        self.open_section("Similar" if desk.image else "Models")
+
+    def _exchange(self, desk: Desk) -> None:
+        """Serve the desk that took the place of the one before."""
+        opened = next((t for t, s in self.sections.items() if s.is_open), "Models")
+        while (item := self._layout.takeAt(0)) is not None:
+            part = item.widget()
+            if part is not None:
+                part.hide()
+                part.deleteLater()
+        self._furnish(desk)
+        self.open_section(opened)
 
     def _lay_out(self) -> None:
         way = QWidget()
@@ -90,13 +109,10 @@ class MedfmWidget(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(way)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 4, 6, 6)
-        layout.setSpacing(6)
-        layout.addWidget(self.header)
-        layout.addWidget(self.missing)
-        layout.addWidget(scroll, 1)
-        layout.addWidget(self.status)
+        self._layout.addWidget(self.header)
+        self._layout.addWidget(self.missing)
+        self._layout.addWidget(scroll, 1)
+        self._layout.addWidget(self.status)
 
     def open_section(self, title: str) -> None:
         """Open one step and close the others."""
@@ -114,7 +130,9 @@ class MedfmWidget(QWidget):
         self._soon.start()
 
 
-def _put_down(desk: Desk) -> None:
+def _put_down(viewer: Any) -> None:
     """The dock is gone: stop working, give the mouse back, keep the session."""
-    desk.tools.disarm()
-    desk.runner.cancel()
+    desk = desk_of(viewer)
+    if desk is not None:
+        desk.tools.disarm()
+        desk.runner.cancel()
