@@ -117,3 +117,15 @@ class ToySegmenter:
         logits = np.stack(masks).astype(np.float32)[:, None]
         quality = np.array(scores, np.float32)[:, None]
         return Decoded(logits, quality, logits[:, :, ::4, ::4])
+
+
+class StubbornSegmenter(ToySegmenter):
+    """Whatever it is asked, it sees the brightest thing only."""
+
+    def decode(self, embedding, *, boxes=None, **_):
+        self.decodes += 1
+        grey = embedding.grey
+        logits = np.where(grey > 0.75, 4, -4).astype(np.float32)
+        logits = np.repeat(logits[None, None], len(boxes), 0)
+        quality = np.full((len(boxes), 1), 0.9, np.float32)
+        return Decoded(logits, quality, logits[:, :, ::4, ::4])

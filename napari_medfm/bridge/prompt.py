@@ -216,9 +216,11 @@ class Prompting:
 
     @staticmethod
     def verdict(mask: Mask) -> str:
-        """Say how sure the model is, in words."""
+        """Say how sure the model is, in words, or what is odd about its answer."""
         if not mask.data.any():
             return "Nothing was found there: drag a box closely around the object"
+        if mask.note:
+            return mask.note
         sure = (
             "looks certain"
             if mask.score >= 0.85

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.commands.say import counted
 from napari_medfm.commands.sheet import Entry, Panel, sheet
 from napari_medfm.core.labels import rgb
 from napari_medfm.engine.rgb import normalised, to_rgb
@@ -38,11 +39,12 @@ def page_of(
     prompts.points(_on_plane(hints.positive), _YES)
     prompts.points(_on_plane(hints.negative), _NO)
 
-    caption = f"to {len(hints.positive)} clicks, {seconds['similarity']:.2f} s"
+    caption = f"to {counted(hints.positive, 'click')}, {seconds['similarity']:.2f} s"
     alike = Panel("2  Similarity", caption, plane, _WIDTH)
     alike.heat(similarity[where])
 
-    caption = f"box and one click, {seconds['mask']:.2f} s, score {mask.score:.2f}"
+    caption = f"box and {counted(tour.clicks, 'click')}, {seconds['mask']:.2f} s"
+    caption += f", score {mask.score:.2f}"
     masked = Panel("3  Mask", caption, plane, _WIDTH)
     masked.region(mask.data, _BOX)
 
@@ -65,7 +67,8 @@ def page_of(
     total = sum(seconds.values())
     subtitle = f"{session.encoder} and {session.segmenter}, {total:.0f} s in all"
     panels = [prompts, alike, masked, labelled, predicted, unsure]
-    return sheet(tour.sample.title, subtitle, panels, legend)
+    notes = [f"Mask: {mask.note}"] if mask.note else []
+    return sheet(tour.sample.title, subtitle, panels, legend, notes)
 
 
 def _on_plane(places: Sequence[Sequence[int]]) -> list[tuple[int, int]]:

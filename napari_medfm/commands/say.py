@@ -48,6 +48,11 @@ def size(count: float) -> str:
     return f"{count:.{1 if unit > 1 else 0}f} {_UNITS[unit]}"
 
 
+def counted(things: Sequence[object], name: str) -> str:
+    """Say how many there are: "2 clicks", "1 click"."""
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
 def finish(steps: Steps[R], title: str) -> R:
     """Run steps to their end, with a bar on a terminal, and return their answer."""
     shown = ""

@@ -97,6 +97,8 @@ def run(args: Namespace) -> int:
         f"mask: {int(mask.data.sum())} pixels, score {mask.score:.2f}, "
         f"{watch.seconds:.1f} s with {session.segmenter}"
     )
+    if mask.note:
+        warn(mask.note)
     session.accept(name, mask, args.class_name)
     written = session.export_masks(name, args.out)
     for path in written:

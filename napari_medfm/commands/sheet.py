@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 _PAPER, _INK, _GREY = (250, 250, 248), (28, 32, 38), (110, 116, 124)
-_MARGIN, _GAP, _HEAD, _CAPTION, _LEGEND = 36, 24, 96, 58, 40
+_MARGIN, _GAP, _HEAD, _CAPTION, _LEGEND, _NOTE = 36, 24, 96, 58, 40, 26
 _HEAT = np.array(
     [(16, 12, 48), (94, 24, 118), (206, 62, 82), (250, 150, 52), (252, 246, 176)],
     np.float32,
@@ -119,9 +119,10 @@ def sheet(
     subtitle: str,
     panels: Sequence[Panel],
     legend: Sequence[Entry] = (),
+    notes: Sequence[str] = (),
     columns: int = 3,
 ) -> Picture:
-    """Lay panels of one size out on a page."""
+    """Lay panels of one size out on a page, with a legend and notes below."""
     from PIL import Image, ImageDraw
 
     width, height = panels[0].size
@@ -131,7 +132,7 @@ def sheet(
         "RGB",
         (
             2 * _MARGIN + columns * width + (columns - 1) * _GAP,
-            _MARGIN + _HEAD + rows * step + _LEGEND,
+            _MARGIN + _HEAD + rows * step + _LEGEND + len(notes) * _NOTE,
         ),
         _PAPER,
     )
@@ -145,7 +146,10 @@ def sheet(
         draw.text((left, top - 4), panel.title, _INK, _font(19))
         draw.text((left, top + 22), panel.caption, _GREY, _font(15))
         page.paste(panel.picture, (left, top + _CAPTION - 8))
-    _draw_legend(draw, legend, page.height - _LEGEND - 8)
+    foot = _MARGIN + _HEAD + rows * step - 8
+    _draw_legend(draw, legend, foot)
+    for index, note in enumerate(notes):
+        draw.text((_MARGIN, foot + _LEGEND + index * _NOTE), note, _INK, _font(15))
     return page
 
 

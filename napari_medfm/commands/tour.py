@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.commands import options
 from napari_medfm.commands.models import fetch
-from napari_medfm.commands.say import Stopwatch, say
+from napari_medfm.commands.say import Stopwatch, counted, say
 from napari_medfm.engine.atomic import atomic_bytes, atomic_path
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class Tour:
         """The plane worked on; None for a picture."""
         return self.sample.hints.plane
 
+    @property
+    def clicks(self) -> list[tuple[int, int]]:
+        """The clicks on the target, as (row, col)."""
+        return [(place[-2], place[-1]) for place in self.sample.hints.positive]
+
     def _image(self) -> None:
         sample = self.sample
         with self._step("image", f"{sample.data.shape}, {sample.modality}"):
@@ -94,7 +99,7 @@ class Tour:
         from napari_medfm.exporters import export_map
 
         hints, name = self.sample.hints, self.sample.name
-        clicks = f"{len(hints.positive)} clicks on {hints.target}"
+        clicks = f"{counted(hints.positive, 'click')} on {hints.target}"
         with self._step("similarity", f"{clicks}, {len(hints.negative)} beside it"):
             found = self.session.similarity(
                 name, at=hints.positive, against=hints.negative
@@ -103,11 +108,12 @@ class Tour:
         return found
 
     def _mask(self) -> Mask:
-        hints, name = self.sample.hints, self.sample.name
-        with self._step("mask", f"box and click, with {self.session.segmenter}"):
-            mask = self.session.segment(
-                name, box=hints.box, points=[hints.positive[0][-2:]], plane=self.plane
-            )
+        name, box, clicks = self.sample.name, self.sample.hints.box, self.clicks
+        what = f"box and {counted(clicks, 'click')}"
+        with self._step("mask", f"{what}, with {self.session.segmenter}"):
+            mask = self.session.segment(name, box=box, points=clicks, plane=self.plane)
+        if mask.note:
+            say(f"          {mask.note}")
         self._export(self._labels_file("mask"))
         return mask
 

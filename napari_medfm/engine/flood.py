@@ -1,4 +1,4 @@
-"""Boxes that the picture itself suggests around a click.
+"""Regions that the picture itself suggests around a click.
 
 The region of about the clicked colour is grown with the tolerance; where its size
 hardly changes with the tolerance, an object's border has been met. The idea is that of
@@ -21,7 +21,15 @@ _LARGEST = 0.6
 def stable_boxes(
     picture: NDArray[np.float32], positives: NDArray[np.float64]
 ) -> list[Box]:
-    """Return boxes of regions around the clicks, the most stable first.
+    """Return the boxes of `stable_regions`, in their order."""
+    regions = stable_regions(picture, positives)
+    return [box for region in regions if (box := Box.around(region)) is not None]
+
+
+def stable_regions(
+    picture: NDArray[np.float32], positives: NDArray[np.float64]
+) -> list[NDArray[np.bool_]]:
+    """Return regions around the clicks, the most stable first.
 
     Parameters
     ----------
@@ -42,22 +50,28 @@ def stable_boxes(
     away = np.min(
         [np.linalg.norm(smooth - colour, axis=-1) for colour in colours], axis=0
     )
-    boxes: list[Box | None] = []
-    sizes = []
+    regions = []
     for tolerance in _TOLERANCES:
         alike = ndimage.binary_opening(away < tolerance)
         alike[at] = True
         pieces, count = ndimage.label(alike)
         clicked = np.zeros(count + 1, bool)
         clicked[pieces[at]] = True
-        region = clicked[pieces]
-        boxes.append(Box.around(region))
-        sizes.append(np.count_nonzero(region))
-    growth = np.log(np.array(sizes[2:]) / np.array(sizes[:-2]))
+        regions.append(clicked[pieces])
+    sizes = np.array([np.count_nonzero(region) for region in regions])
+    growth = np.log(sizes[2:] / sizes[:-2])
     order = 1 + np.argsort(growth, kind="stable")
     return [
-        box
-        for k in order
-        if (box := boxes[k]) is not None
-        and _SMALLEST <= sizes[k] <= _LARGEST * rows * cols
+        regions[k] for k in order if _SMALLEST <= sizes[k] <= _LARGEST * rows * cols
     ]
+
+
+def edge_strength(picture: NDArray[np.float32], region: NDArray[np.bool_]) -> float:
+    """Return the picture's mean gradient along a region's outline."""
+    from scipy import ndimage
+
+    outline = ndimage.binary_dilation(region) & ~ndimage.binary_erosion(region)
+    steps = sum(
+        ndimage.gaussian_gradient_magnitude(picture[..., k], 1.0) for k in range(3)
+    )
+    return float(np.mean(steps[outline])) if outline.any() else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_medfm.core.labels import Prompt
 from napari_medfm.core.specs import Segmenter
 from napari_medfm.engine.crops import Crop, prompt_extent
 from napari_medfm.engine.directly import allowed_in, asked
+from napari_medfm.engine.flood import edge_strength, stable_regions
 from napari_medfm.engine.proposals import (
     ROOM,
     Candidate,
@@ -27,6 +29,10 @@ from napari_medfm.engine.tidy import tidied
 _ROOMS = (-0.05, 0.15)
 _AGREES = 2.0
 _AS_DRAWN = "The model saw nothing within the lasso: the mask is the lasso itself"
+_FROM_PICTURE = (
+    "No outline of the model holds every click: this is the region of the clicked "
+    "colour; look at it closely"
+)
 _FORCED = (
     "The model sees no object that obeys every click: only a small disc around a click "
     "was changed; drag a box closely around the object"
@@ -48,9 +54,7 @@ def obedient(
         What the segmenter saw of the crop.
     """
     first = asked(crop, prompt, segmenter)
-    hint = Hint(
-        crop.resize.to_model(prompt.positives), crop.resize.to_model(prompt.negatives)
-    )
+    hint = hint_of(crop, prompt)
     if prompt.mask is not None or under(first[0].mask, hint.positives).all():
         return first
     (given,) = crop.to_crop([prompt_extent(prompt)])
@@ -59,6 +63,63 @@ def obedient(
     kept = [_kept(made, allowed, hint) for made in found]
     obeying = [made for made in kept if obeys(made.mask, hint)]
     return [*sorted(obeying, key=lambda made: -_fitness(made, given)), *first]
+
+
+def within_box(seen: Sequence[Candidate], prompt: Prompt) -> list[Candidate]:
+    """Return answers to the clicks alone that obey the box or lasso too, best first.
+
+    An answer is cut to what the user allows, and counts by its merit and by how much of
+    it was left by that.
+    """
+    made: list[tuple[float, Candidate]] = []
+    for candidate in seen:
+        hint = hint_of(candidate.crop, prompt)
+        kept = _kept(candidate, allowed_in(candidate.crop, prompt), hint)
+        if obeys(kept.mask, hint):
+            left = np.count_nonzero(kept.mask) / np.count_nonzero(candidate.mask)
+            made.append((candidate.merit + _AGREES * left, kept))
+    return [kept for _, kept in sorted(made, key=lambda scored: -scored[0])]
+
+
+def from_picture(
+    first: Candidate, picture: NDArray[np.float32], prompt: Prompt
+) -> tuple[Candidate | None, str]:
+    """Answer from the picture alone: the region of the clicked colour.
+
+    Of the regions that obey, the one whose outline runs along the strongest edges is
+    taken.
+
+    Parameters
+    ----------
+    first
+        The model's answer that obeyed least badly; its crop is looked at.
+    picture
+        What the segmenter saw of the crop.
+
+    Returns
+    -------
+    candidate, note
+        None if no region obeys box, lasso and clicks. Its score is 0: the model does
+        not vouch for it.
+    """
+    hint = hint_of(first.crop, prompt)
+    allowed = allowed_in(first.crop, prompt)
+    obeying = [
+        made
+        for region in stable_regions(picture, hint.positives)
+        if obeys((made := _kept(replace(first, mask=region), allowed, hint)).mask, hint)
+    ]
+    if not obeying:
+        return None, ""
+    best = max(obeying, key=lambda made: edge_strength(picture, made.mask))
+    return replace(best, score=0.0), _FROM_PICTURE
+
+
+def hint_of(crop: Crop, prompt: Prompt) -> Hint:
+    """The clicks of a prompt, in a crop's pixels."""
+    return Hint(
+        crop.resize.to_model(prompt.positives), crop.resize.to_model(prompt.negatives)
+    )
 
 
 def obeys(mask: NDArray[np.bool_], hint: Hint) -> bool:
@@ -106,9 +167,7 @@ def insisted(made: Candidate, prompt: Prompt) -> tuple[Candidate, str]:
         What the user should know where nothing else obeyed; else empty.
     """
     crop = made.crop
-    hint = Hint(
-        crop.resize.to_model(prompt.positives), crop.resize.to_model(prompt.negatives)
-    )
+    hint = hint_of(crop, prompt)
     allowed = allowed_in(crop, prompt)
     mask = made.mask if allowed is None else made.mask & allowed
     note = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,14 @@ from napari_medfm.engine.clicks import clicked
 from napari_medfm.engine.corrections import corrected
 from napari_medfm.engine.crops import CropCache, plan_crop, resized
 from napari_medfm.engine.directly import asked
-from napari_medfm.engine.obeying import insisted, obedient
+from napari_medfm.engine.obeying import (
+    from_picture,
+    hint_of,
+    insisted,
+    obedient,
+    obeys,
+    within_box,
+)
 from napari_medfm.engine.proposals import Candidate, under
 from napari_medfm.engine.refining import is_far_off, refined
 from napari_medfm.engine.stability import iou
@@ -78,7 +85,10 @@ def answer(
     the answer is then made true: pieces without a click on the object go, what belongs
     to a click beside it is cut off, what a click on it misses is added. Where
     clicks say that an earlier mask is far off, proposals are made anew, and one that
-    keeps what the clicks do not contradict is taken.
+    keeps what the clicks do not contradict is taken. Where no outline of what a box or
+    lasso holds obeys its clicks, the clicks are asked for alone and the answers kept
+    within it; if none of those obeys, the picture answers: the region of the clicked
+    colour.
 
     Parameters
     ----------
@@ -108,6 +118,12 @@ def answer(
         else:
             picture = resized(rgb[box.slices], crop.shape)
             found = obedient(crop, picture, prompt, segmenter)
+            if _disobedient(found[0], prompt):
+                alone = replace(prompt, box=None, within=None)
+                seen = yield from clicked(
+                    rgb, plane_key, alone, (segmenter, cache), guide
+                )
+                found = [*within_box(seen, prompt), *found]
     else:
         found = yield from clicked(rgb, plane_key, prompt, (segmenter, cache), guide)
     if not found:
@@ -119,6 +135,10 @@ def answer(
     note = _NOT_OBEYED if _disobedient(best, prompt) else ""
     if not remade and (not knows_clicks or prompt.mask is not None):
         best = corrected(best, rgb, prompt, segmenter)
+    if prompt.mask is None and not _obeys(best, prompt):
+        picture = resized(rgb[best.crop.box.slices], best.crop.shape)
+        from_colour, note = from_picture(best, picture, prompt)
+        best = from_colour or best
     best, insistence = insisted(best, prompt)
     note = insistence or note
     masks = _distinct([best, *found[1:]], shape)
@@ -130,6 +150,12 @@ def answer(
         logits=_logits_on_plane(best, masks[0]),
         note=note,
     )
+
+
+def _obeys(made: Candidate, prompt: Prompt) -> bool:
+    """Whether every click holds; without one on the object there is nothing to say."""
+    hint = hint_of(made.crop, prompt)
+    return not len(hint.positives) or obeys(made.mask, hint)
 
 
 def _disobedient(made: Candidate, prompt: Prompt) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_medfm.core.geometry import Box, pixel_index
 from napari_medfm.core.labels import Prompt
 from napari_medfm.engine.crops import resized
-from napari_medfm.engine.obeying import obeys
+from napari_medfm.engine.obeying import hint_of, obeys
 from napari_medfm.engine.proposals import Candidate, Hint, under
 from napari_medfm.engine.stability import iou
 from napari_medfm.engine.tidy import tidied
@@ -74,10 +74,7 @@ def refined(found: Sequence[Candidate], prompt: Prompt) -> list[Candidate]:
         crop = candidate.crop
         part = earlier[crop.box.slices].astype(np.float32)[..., None]
         mask = resized(part, crop.shape)[..., 0] > 0.5
-        hint = Hint(
-            crop.resize.to_model(prompt.positives),
-            crop.resize.to_model(prompt.negatives),
-        )
+        hint = hint_of(crop, prompt)
         may_grow, may_shrink = _within_reach(mask, hint)
         leaves = np.count_nonzero(part) < np.count_nonzero(earlier)
         if leaves and (mask & ~may_shrink).any():

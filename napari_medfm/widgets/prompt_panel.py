@@ -92,7 +92,9 @@ class PromptPanel(QWidget):
                 turn = (
                     f" Answer {desk.prompt.turn + 1} of {len(mask.alternatives) + 1}."
                 )
-            return f"Enter accepts the outline as {name}.{turn}"
+            verdict = desk.prompt.verdict(mask)
+            sure = f"score {mask.score:.2f}, stability {mask.stability:.2f}"
+            return f"{verdict} ({sure}). Enter accepts it as {name}.{turn}"
         if desk.tools.armed == "box":
             return "Drag a box closely around one object."
         if desk.tools.armed == "points":

@@ -56,6 +56,31 @@ def test_clicks_to_mask_file(shell, disc_file, tmp_path):
     assert dice(np.asarray(Image.open(out)) == 1, truth) > 0.8
 
 
+def test_a_mask_that_no_outline_supports_is_said_to_be_one(
+    shell, toy_models, tmp_path, monkeypatch
+):
+    import tifffile
+    from toys import StubbornSegmenter
+
+    from napari_medfm import segmenters
+
+    monkeypatch.setattr(segmenters, "load", lambda name, **_: StubbornSegmenter())
+    grey = np.zeros((120, 120), np.uint8)
+    grey[50:71, 50:71] = 255
+    grey[30:44, 30:44] = 128
+    tifffile.imwrite(tmp_path / "two.tif", grey)
+    code, output, errors = shell(
+        *("segment", tmp_path / "two.tif", "--box", "28,28,92,92"),
+        *("--point", "37,37", "--out", tmp_path / "mask.tif"),
+    )
+    assert code == 0
+    assert "score 0.00" in output
+    assert "No outline of the model holds every click" in errors
+    mask = tifffile.imread(tmp_path / "mask.tif")
+    assert mask[37, 37]
+    assert not mask[60, 60]
+
+
 def test_nothing_is_overwritten_unasked(shell, disc_file, tmp_path):
     out = tmp_path / "mask.tif"
     out.write_text("precious")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toys import ToySegmenter
+from toys import StubbornSegmenter, ToySegmenter
 
 from napari_medfm import Session
 from napari_medfm.core.errors import BadInput
@@ -13,6 +13,7 @@ from napari_medfm.core.labels import Prompt
 from napari_medfm.engine.crops import CropCache
 from napari_medfm.engine.prompting import answer
 from napari_medfm.engine.stability import iou
+from napari_medfm.sample_data import load
 from napari_medfm.verbs.asking import prompt_of, with_scribble
 
 
@@ -49,6 +50,54 @@ def test_a_click_in_a_box_chooses_what_the_box_alone_does_not(two, segmenter):
     )
     made = ask(two, click, segmenter)
     assert iou(made.mask, two[..., 0] == 0.5) > 0.8
+    assert made.note == ""
+
+
+def test_what_the_model_does_not_see_the_picture_answers(two):
+    """The mask is the clicked object, and nobody vouches for it."""
+    stubborn = StubbornSegmenter()
+    stubborn.spec = replace(stubborn.spec, input_size=192)
+    box = Box(28, 28, 92, 92)
+    assert ask(two, Prompt(box=box), stubborn).score > 0.8
+    prompt = Prompt(
+        box=box, points=np.array([[37.0, 37]]), point_labels=np.array([True])
+    )
+    made = ask(two, prompt, stubborn)
+    assert iou(made.mask, two[..., 0] == 0.5) > 0.7
+    assert not made.mask[60, 60]
+    assert "region of the clicked colour" in made.note
+    assert made.score == 0
+
+
+def test_a_picture_without_a_region_gets_a_disc_and_a_word(segmenter):
+    """Two far corners of a box of one colour: everything is alike, nothing obeys."""
+    flat = np.full((90, 90, 3), 0.5, np.float32)
+    flat[60:70, 60:70] = 1
+    stubborn = StubbornSegmenter()
+    prompt = Prompt(
+        box=Box(10, 10, 80, 80),
+        points=np.array([[20.0, 20], [22.0, 24]]),
+        point_labels=np.array([True, False]),
+    )
+    made = ask(flat, prompt, stubborn)
+    assert made.mask[20, 20]
+    assert not made.mask[22, 24]
+    assert "small disc" in made.note
+
+
+@pytest.mark.weights
+def test_the_front_horns_of_the_ventricles():
+    """The model's first answer to the box is the caudate nucleus beside them."""
+    sample = load("radiology")
+    session = Session()
+    session.add_image(sample.data, name="brain", spacing=sample.spacing)
+    clicks = [place[-2:] for place in sample.hints.positive]
+    plane = sample.hints.plane
+    made = session.segment("brain", box=sample.hints.box, points=clicks, plane=plane)
+    grey = sample.data[plane][made.data]
+    assert all(made.data[click] for click in clicks)
+    assert 150 < grey.size < 400
+    assert np.median(grey) < 100
     assert made.note == ""
 
 
