@@ -90,6 +90,13 @@ class Box(NamedTuple):
             int(np.ceil(self.col1)),
         )
 
+    def seen_from(self, other: Box) -> Self:
+        """Return the same box in positions counted from another's first pixel."""
+        row, col = other.row0, other.col0
+        return type(self)(
+            self.row0 - row, self.col0 - col, self.row1 - row, self.col1 - col
+        )
+
     def clipped(self, shape: tuple[int, int]) -> Self:
         """Keep what lies on a plane of this shape.
 

@@ -9,8 +9,8 @@ session's own thread.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
@@ -47,12 +47,15 @@ class Work(Generic[T]):
     fresh
         Whether the session is still about what the answer is of. If not, `commit` only
         returns the answer, and the call is not written down.
+    written
+        Keyword arguments that are written down otherwise than they were given.
     """
 
     title: str
     steps: Callable[[], Steps[Any]]
     commit: Callable[[Any], T]
     fresh: Callable[[], bool] = lambda: True
+    written: Mapping[str, Any] = field(default_factory=dict)
 
 
 def finished(steps: Steps[R]) -> R:

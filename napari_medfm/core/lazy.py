@@ -24,11 +24,14 @@ class LazyArray:
         Of the whole.
     read
         Makes the part between slices of step 1, one an axis, inside the shape.
+    levels
+        Coarser copies, finest first, this one not included: to be looked at.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     read: Read
+    levels: tuple[Any, ...] = ()
 
     @property
     def ndim(self) -> int:

@@ -62,6 +62,9 @@ class Mask:
     note
         What the user should know about it, such as a click that no outline of the
         model obeyed; empty if there is nothing.
+    region
+        Part of a large plane that the arrays are of: they have its shape, and nothing
+        is outside. All of it if None.
     """
 
     data: NDArray[np.bool_]
@@ -73,6 +76,7 @@ class Mask:
     image_uid: int | None = None
     stability: float = 1.0
     note: str = ""
+    region: Box | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import Annotation, LabelClass, Prompt
 from napari_medfm.core.results import Mask
@@ -27,6 +28,9 @@ class Accepted:
     labels
         Class values of the plane's shape (``plane`` given) or the image's. With
         ``over`` zeros leave what is below as it was; without, they erase.
+    region
+        Part of the plane that ``labels`` are of, whole pixels; they have its shape and
+        leave the rest as it was. All of it if None.
     origin
         "mask", "prediction", "similarity", "edited" or "imported".
     """
@@ -37,6 +41,14 @@ class Accepted:
     over: bool
     origin: str
     provenance: dict[str, Any]
+    region: Box | None = None
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """Rows and columns of a plane that it says something about."""
+        if self.region is None:
+            return slice(None), slice(None)
+        return self.region.slices
 
 
 @dataclass(frozen=True, eq=False)

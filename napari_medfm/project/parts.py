@@ -68,7 +68,7 @@ class Writer:
 
     @staticmethod
     def _accepted(item: Accepted) -> dict[str, Any]:
-        return {
+        return _region_form(item.region) | {
             "image": item.image,
             "plane": item.plane,
             "labels": str(Values.of(item.labels)),
@@ -92,7 +92,7 @@ class Writer:
 
     @staticmethod
     def _mask(item: Mask) -> dict[str, Any]:
-        return {
+        return _region_form(item.region) | {
             "data": str(Runs.of(item.data)),
             "score": to_form(float(item.score)),
             "image": item.image,
@@ -231,7 +231,9 @@ class OnImages:
         image, plane, dtype = self._image(form["image"]), form["plane"], form["dtype"]
         if plane is not None and (image.ndim != 3 or self._plane(image, plane) is None):
             raise BadFile("a region lies beside its image")
-        shape = image.shape if plane is None else image.plane_shape
+        region = _region(form, image)
+        lift = image.shape[:-2] if plane is None else ()
+        shape = (*lift, *_size(image, region))
         if dtype not in _TYPES or not isinstance(form["over"], bool):
             raise BadFile("a region is described wrongly")
         text = self._values(form["labels"], shape)
@@ -249,6 +251,7 @@ class OnImages:
             over=form["over"],
             origin=_text(form["origin"]),
             provenance=_record(form["provenance"]),
+            region=region,
         )
 
     def _prompt(self, key: tuple[str, int], form: Mapping[str, Any]) -> Prompt:
@@ -274,7 +277,10 @@ class OnImages:
 
     def _mask(self, key: tuple[str, int], form: Mapping[str, Any]) -> Mask:
         image = self._image(key[0])
-        shapes = (image.plane_shape, image.shape)
+        region = _region(form, image)
+        shapes: tuple[tuple[int, ...], ...] = (image.plane_shape, image.shape)
+        if region is not None:
+            shapes = (_size(image, region),)
         plane = form["plane"]
         return Mask(
             data=self._bools(form["data"], shapes),
@@ -286,6 +292,7 @@ class OnImages:
             image_uid=image.uid if form["of_image"] else None,
             stability=_number(form.get("stability", 1.0)),
             note=_text(form.get("note", "")),
+            region=region,
         )
 
     @staticmethod
@@ -312,6 +319,29 @@ class OnImages:
         if found.partition(":")[0] != "x".join(map(str, shape)):
             raise BadFile("labels do not fit their image")
         return Values(found)
+
+
+def _region_form(region: Box | None) -> dict[str, Any]:
+    return {} if region is None else {"region": [int(edge) for edge in region]}
+
+
+def _region(form: Mapping[str, Any], image: Image) -> Box | None:
+    edges = form.get("region")
+    if edges is None:
+        return None
+    rows, cols = image.plane_shape
+    whole = isinstance(edges, list) and [type(edge) for edge in edges] == [int] * 4
+    if not whole or not (
+        0 <= edges[0] < edges[2] <= rows and 0 <= edges[1] < edges[3] <= cols
+    ):
+        raise BadFile("a region lies beside its image")
+    return Box(*edges)
+
+
+def _size(image: Image, region: Box | None) -> tuple[int, int]:
+    if region is None:
+        return image.plane_shape
+    return int(region.height), int(region.width)
 
 
 def _text(value: Any) -> str:

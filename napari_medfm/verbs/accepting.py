@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_medfm.core.arguments import array_of, choice_of, facts_of
 from napari_medfm.core.errors import BadInput
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.runs import Runs, Values
@@ -31,6 +32,7 @@ def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
     origin: Origin | None = None,
     provenance: Mapping[str, Any] | None = None,
     keep_by_hand: bool = False,
+    region: ArrayLike | None = None,
 ) -> Deed[None]:
     """Take a mask or prediction into the image's label map.
 
@@ -51,6 +53,9 @@ def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
     keep_by_hand
         Leave what was accepted otherwise than from a prediction (outlines, similar
         places, edits, erasures) as it is, whatever ``what`` says there.
+    region
+        Part (row0, col0, row1, col1) of a plane that an array is of; what is outside
+        stays as it was. Masks and predictions know theirs.
 
     Raises
     ------
@@ -62,29 +67,40 @@ def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
         raise BadInput(f"keep_by_hand is True or False, got {keep_by_hand!r}")
     if origin is not None:
         choice_of(origin, "origin", get_args(Origin))
+    asked = what
+    if what is None:
+        what = _in_hand(state, source, plane)
     given = None if provenance is None else facts_of(provenance, "provenance")
     carried = given or getattr(what, "provenance", None)
     if carried is None and origin == "similarity":
         carried = _similar(ws, source)
-    item = accepted_region(state, source, what, class_name, plane, origin, carried)
+    own = getattr(what, "region", None)
+    box = own if region is None else Box.of(region).rounded()
+    part = None if box is None else box.clipped(source.plane_shape)
+    is_predicted = isinstance(what, Prediction)
+    item = accepted_region(
+        state, source, what, class_name, plane, origin, carried, part
+    )
     if keep_by_hand:
         item = _around(item, state, source)
     written = {
         "plane": getattr(what, "plane", None) if plane is None else plane,
         "origin": origin,
-        "provenance": None if isinstance(what, Prediction) else carried,
+        "provenance": None if asked is None or is_predicted else carried,
         "keep_by_hand": keep_by_hand or None,
+        "region": None if part is None else list(part),
     }
     return Deed(
         lambda: ws.change(with_accepted(state, item)),
-        (image, what, class_name),
+        (image, asked, class_name),
         written,
     )
 
 
 def _around(item: Accepted, state: Labelling, image: Image) -> Accepted:
     """Leave what the user said as it is."""
-    hand, labels = by_hand(state, image), label_map(state, image)
+    box = item.region
+    hand, labels = by_hand(state, image, box), label_map(state, image, box)
     if item.plane is not None:
         hand, labels = hand[item.plane], labels[item.plane]
     values = np.where(hand, labels, item.labels)
@@ -104,11 +120,12 @@ def _similar(ws: Workspace, image: Image) -> Mapping[str, Any]:
 def accepted_region(  # noqa: PLR0913  one keyword per fact about what is accepted
     labelling: Labelling,
     image: Image,
-    what: Mask | Prediction | Runs | Values | NDArray[Any] | None,
+    what: Mask | Prediction | Runs | Values | NDArray[Any],
     class_name: str | None,
     plane: int | None,
     origin: Origin | None,
     provenance: Mapping[str, Any] | None = None,
+    region: Box | None = None,
 ) -> Accepted:
     """Turn what was accepted into class values on a plane or on the whole image.
 
@@ -118,16 +135,11 @@ def accepted_region(  # noqa: PLR0913  one keyword per fact about what is accept
         If there is nothing to accept, the class is unclear, or the shape or values do
         not fit.
     """
-    if what is None:
-        what = labelling.masks.get((image.name, image.plane_index(plane)))
-        if what is None:
-            raise BadInput("There is no mask in hand here: segment something first")
-        provenance = what.provenance
     if isinstance(what, Prediction):
-        on_plane, values = _predicted(labelling, image, what, plane)
+        on_plane, values = _predicted(labelling, image, what, plane, region)
         over, kind = False, "prediction"
     else:
-        on_plane, array = _array(image, what, plane)
+        on_plane, array = _array(image, what, plane, region)
         over, kind = array.dtype == bool, "mask" if array.dtype == bool else "edited"
         if over:
             value = _single_class(labelling, class_name)
@@ -135,11 +147,28 @@ def accepted_region(  # noqa: PLR0913  one keyword per fact about what is accept
         else:
             values = _class_values(labelling, array)
     made = dict(provenance or {"made_by": "given by the user"})
-    return Accepted(image.name, on_plane, values, over, origin or kind, made)
+    return Accepted(image.name, on_plane, values, over, origin or kind, made, region)
+
+
+def _in_hand(labelling: Labelling, image: Image, plane: int | None) -> Mask:
+    """Return the mask in hand on a plane.
+
+    Raises
+    ------
+    BadInput
+        If there is none.
+    """
+    found = labelling.masks.get((image.name, image.plane_index(plane)))
+    if found is None:
+        raise BadInput("There is no mask in hand here: segment something first")
+    return found
 
 
 def _array(
-    image: Image, what: Mask | Runs | Values | NDArray[Any], plane: int | None
+    image: Image,
+    what: Mask | Runs | Values | NDArray[Any],
+    plane: int | None,
+    region: Box | None,
 ) -> tuple[int | None, NDArray[Any]]:
     if isinstance(what, Mask):
         check_of(what, image)
@@ -148,7 +177,7 @@ def _array(
     if isinstance(what, Values):
         what = what.array()
     array = what.mask() if isinstance(what, Runs) else array_of(what, "Labels")
-    return _plane_of(image, array.shape, plane), array
+    return _plane_of(image, array.shape, plane, region), array
 
 
 def check_of(what: Mask | Prediction, image: Image) -> None:
@@ -173,14 +202,18 @@ def check_of(what: Mask | Prediction, image: Image) -> None:
 
 
 def _predicted(
-    labelling: Labelling, image: Image, what: Prediction, plane: int | None
+    labelling: Labelling,
+    image: Image,
+    what: Prediction,
+    plane: int | None,
+    region: Box | None,
 ) -> tuple[int | None, NDArray[Any]]:
     """Return a prediction's labels; planes that were not predicted stay as they are."""
     check_of(what, image)
-    if what.labels.shape != image.shape:
+    if what.labels.shape != _shape(image, region):
         raise BadInput(
             f"This prediction has shape {what.labels.shape}, {image.name!r} has "
-            f"{image.shape}: predict that image first"
+            f"{_shape(image, region)}: predict that image first"
         )
     here = {(c.name, c.value) for c in labelling.classes}
     strange = [c.name for c in what.classes if (c.name, c.value) not in here]
@@ -190,25 +223,36 @@ def _predicted(
             "head with use_head first"
         )
     if image.ndim == 2:
-        return None, what.labels
+        return None, np.asarray(what.labels)
     if plane is not None:
         return image.plane_index(plane), what.labels[image.plane_index(plane)]
     if what.planes is None:
-        return None, what.labels
-    values = label_map(labelling, image).astype(_dtype(labelling))
+        return None, np.asarray(what.labels)
+    values = label_map(labelling, image, region).astype(_dtype(labelling))
     for index in what.planes:
         values[index] = what.labels[index]
     return None, values
 
 
-def _plane_of(image: Image, shape: tuple[int, ...], plane: int | None) -> int | None:
-    if shape == image.shape:
+def _shape(image: Image, region: Box | None) -> tuple[int, ...]:
+    """Shape of what is said of an image, or of a region of its planes."""
+    if region is None:
+        return image.shape
+    return *image.shape[:-2], int(region.height), int(region.width)
+
+
+def _plane_of(
+    image: Image, shape: tuple[int, ...], plane: int | None, region: Box | None
+) -> int | None:
+    wanted = _shape(image, region)
+    if shape == wanted:
         return None
-    if image.ndim == 3 and shape == image.plane_shape:
+    if image.ndim == 3 and shape == wanted[1:]:
         return image.plane_index(plane)
-    raise BadInput(
-        f"Labels of shape {shape} do not fit {image.name!r} of shape {image.shape}"
-    )
+    where = f"{image.name!r} of shape {image.shape}"
+    if region is not None:
+        where = f"a region of {wanted[-2]} x {wanted[-1]} pixels of {where}"
+    raise BadInput(f"Labels of shape {shape} do not fit {where}")
 
 
 def _single_class(labelling: Labelling, class_name: str | None) -> int:

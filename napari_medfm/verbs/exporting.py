@@ -125,7 +125,7 @@ def _content(ws: Workspace, image: Image) -> Callable[[], Steps[Content]]:
         return lambda: _predicted(prediction)
     in_hand = {p: m for (name, p), m in state.masks.items() if name == image.name}
     if in_hand:
-        stack = _stack(image, {p: m.data for p, m in in_hand.items()})
+        stack = _stack(image, in_hand)
         regions = [{"plane": p, **m.provenance} for p, m in in_hand.items()]
         facts = {"what": "masks in hand", "regions": regions}
         return partial(_at_once, (stack, facts))
@@ -196,7 +196,14 @@ def _given(ws: Workspace, image: Image, what: Any, class_name: str | None) -> Co
     if class_name is None and len(state.classes) == 1:
         state, class_name = state.but(classes=_classes(state, what)), _OBJECT.name
     item = accepted_region(
-        state, image, what, class_name, None, None, getattr(what, "provenance", None)
+        state,
+        image,
+        what,
+        class_name,
+        None,
+        None,
+        getattr(what, "provenance", None),
+        getattr(what, "region", None),
     )
     alone = state.but(accepted=(item,))
     kind = "mask" if item.over else "given labels"
@@ -228,10 +235,11 @@ def _taught(
     return [a for a in state.annotations if (image, a.id) in learned]
 
 
-def _stack(image: Image, masks: dict[int, NDArray[np.bool_]]) -> NDArray[np.uint8]:
+def _stack(image: Image, masks: Mapping[int, Mask]) -> NDArray[np.uint8]:
     labels = np.zeros((image.n_planes, *image.plane_shape), np.uint8)
     for plane, mask in masks.items():
-        labels[plane][mask] = 1
+        part = (...,) if mask.region is None else mask.region.slices
+        labels[plane][part][mask.data] = 1
     return labels.reshape(image.shape)
 
 

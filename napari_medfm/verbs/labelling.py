@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.arguments import shown
 from napari_medfm.core.errors import BadInput
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.state import Accepted, Labelling
+
+_BAND = 1 << 24
 
 
 def class_of(labelling: Labelling, name: str) -> LabelClass:
@@ -78,20 +81,61 @@ def without_image(labelling: Labelling, name: str) -> Labelling:
     )
 
 
-def label_map(labelling: Labelling, image: Image) -> NDArray[np.unsignedinteger[Any]]:
-    """Paint all that was accepted for an image, in order, into one label map."""
+def label_map(
+    labelling: Labelling, image: Image, box: Box | None = None
+) -> NDArray[np.unsignedinteger[Any]]:
+    """Paint all that was accepted for an image, in order, into one label map.
+
+    Parameters
+    ----------
+    box
+        Only this part of each plane, whole pixels; the map then has its shape.
+    """
     largest = max(c.value for c in labelling.classes)
     dtype = np.uint8 if largest < 256 else np.uint16
-    labels = np.zeros((image.n_planes, *image.plane_shape), dtype)
+    around = whole_plane(image) if box is None else box
+    size = (int(around.height), int(around.width))
+    labels = np.zeros((image.n_planes, *size), dtype)
     for item in labelling.accepted:
-        if item.image != image.name:
-            continue
-        place = labels if item.plane is None else labels[item.plane]
-        values = item.labels.reshape(place.shape)
-        np.copyto(
-            place, values, where=(values != 0) | (not item.over), casting="unsafe"
-        )
-    return labels.reshape(image.shape)
+        if item.image == image.name:
+            paint(labels, item, image, around)
+    return labels.reshape(*image.shape[:-2], *size)
+
+
+def paint(
+    labels: NDArray[np.unsignedinteger[Any]], item: Accepted, image: Image, box: Box
+) -> None:
+    """Paint one accepted region onto labels (planes, rows, cols) of a box."""
+    found = _within(item, image, box)
+    if found is None:
+        return
+    (rows, cols), values = found
+    planes = slice(None) if item.plane is None else slice(item.plane, item.plane + 1)
+    place = labels[planes, rows, cols]
+    np.copyto(place, values, where=(values != 0) | (not item.over), casting="unsafe")
+
+
+def whole_plane(image: Image) -> Box:
+    """Return the box of all pixels of a plane."""
+    return Box(0, 0, *image.plane_shape)
+
+
+def _within(
+    item: Accepted, image: Image, box: Box
+) -> tuple[tuple[slice, slice], NDArray[np.unsignedinteger[Any]]] | None:
+    """Return the part of a region in a box: where it lies there, and its values.
+
+    The values are (planes, rows, cols); None if the two do not touch.
+    """
+    own = item.region or whole_plane(image)
+    low = max(own.row0, box.row0), max(own.col0, box.col0)
+    high = min(own.row1, box.row1), min(own.col1, box.col1)
+    if low[0] >= high[0] or low[1] >= high[1]:
+        return None
+    flat = item.labels.reshape(-1, int(own.height), int(own.width))
+    common = Box(*low, *high)
+    inner = common.seen_from(own).slices
+    return common.seen_from(box).slices, flat[:, inner[0], inner[1]]
 
 
 def contributions(labelling: Labelling, image: Image) -> list[tuple[Accepted, int]]:
@@ -107,9 +151,9 @@ def contributions(labelling: Labelling, image: Image) -> list[tuple[Accepted, in
     items = [a for a in labelling.accepted if a.image == image.name]
     counts = np.zeros(len(items), np.int64)
     changed: set[int] = set()
-    for _, owner, labels, edits in owners(items, image):
-        counts += np.bincount(owner[labels != 0], minlength=len(items))
-        changed |= edits
+    for found in owners(items, image):
+        counts += np.bincount(found.owner[found.labels != 0], minlength=len(items))
+        changed |= found.edits
     return [
         (item, int(counts[number]))
         for number, item in enumerate(items)
@@ -117,54 +161,108 @@ def contributions(labelling: Labelling, image: Image) -> list[tuple[Accepted, in
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class Owners:
+    """Who painted a part of a plane.
+
+    Parameters
+    ----------
+    plane, box
+        Where it lies.
+    owner
+        Number of the region that each pixel is from, 0 where there is no label.
+    labels
+        The class values.
+    edits
+        Numbers of the edits that changed something.
+    """
+
+    plane: int
+    box: Box
+    owner: NDArray[np.int32]
+    labels: NDArray[np.uint16]
+    edits: set[int]
+
+
 def owners(
-    items: Sequence[Accepted], image: Image
-) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.uint16], set[int]]]:
+    items: Sequence[Accepted], image: Image, box: Box | None = None
+) -> Iterator[Owners]:
     """Paint accepted regions plane by plane, keeping who painted.
 
-    Yields
-    ------
-    plane, owner, labels, edits
-        Number of the region that each pixel is from (0 where there is no label),
-        the class values, and the edits that changed something.
+    A large plane comes in several bands of rows, so that its size does not matter.
+
+    Parameters
+    ----------
+    box
+        Only this part of each plane.
     """
     by_head = np.array([item.origin == "prediction" for item in items], bool)
+    around = whole_plane(image) if box is None else box
+    step = max(1, _BAND // int(around.width))
+    rows = range(int(around.row0), int(around.row1), step)
     for plane in range(image.n_planes):
-        owner = np.zeros(image.plane_shape, np.int32)
-        labels = np.zeros(image.plane_shape, np.uint16)
-        edits = set()
-        for number, item in enumerate(items):
-            if item.plane not in (None, plane):
-                continue
-            flat = item.labels.reshape(-1, *image.plane_shape)
-            values = flat[plane if item.plane is None else 0]
-            where = (values != 0) | (not item.over)
-            if item.origin == "edited":
-                where &= values != labels
-                if where.any():
-                    edits.add(number)
-            elif item.origin == "prediction":
-                # What it agrees with stays the word of the user who said it.
-                where &= (values != labels) | by_head[owner]
-            labels[where] = values[where]
-            owner[where] = number
-        yield plane, owner, labels, edits
+        for first in rows:
+            last = min(first + step, int(around.row1))
+            band = Box(first, int(around.col0), last, int(around.col1))
+            yield _owned(items, by_head, image, plane, band)
 
 
-def by_hand(labelling: Labelling, image: Image) -> NDArray[np.bool_]:
+def _owned(
+    items: Sequence[Accepted],
+    by_head: NDArray[np.bool_],
+    image: Image,
+    plane: int,
+    band: Box,
+) -> Owners:
+    size = (int(band.height), int(band.width))
+    owner = np.zeros(size, np.int32)
+    labels = np.zeros(size, np.uint16)
+    edits = set()
+    for number, item in enumerate(items):
+        found = None if item.plane not in (None, plane) else _within(item, image, band)
+        if found is None:
+            continue
+        part, every = found
+        values = every[plane if item.plane is None else 0]
+        here, owned = labels[part], owner[part]
+        where = (values != 0) | (not item.over)
+        if item.origin == "edited":
+            where &= values != here
+            if where.any():
+                edits.add(number)
+        elif item.origin == "prediction":
+            # What it agrees with stays the word of the user who said it.
+            where &= (values != here) | by_head[owned]
+        here[where] = values[where]
+        owned[where] = number
+    return Owners(plane, band, owner, labels, edits)
+
+
+def by_hand(
+    labelling: Labelling, image: Image, box: Box | None = None
+) -> NDArray[np.bool_]:
     """Return where the user, not a head, had the last word, of the image's shape.
 
     Outlines, similar places, edits and erasures are the user's; also where a prediction
     was accepted later and agreed.
+
+    Parameters
+    ----------
+    box
+        Only this part of each plane.
     """
     items = [a for a in labelling.accepted if a.image == image.name]
-    found = np.zeros((image.n_planes, *image.plane_shape), bool)
+    around = whole_plane(image) if box is None else box
+    size = (int(around.height), int(around.width))
+    said = np.zeros((image.n_planes, *size), bool)
     user = np.array([item.origin != "prediction" for item in items], bool)
     edited = np.array([item.origin == "edited" for item in items], bool)
-    for plane, owner, labels, _ in owners(items, image) if items else ():
+    for found in owners(items, image, around) if items else ():
+        owner = found.owner
         erased = edited[owner] & (owner > 0)
-        found[plane] = np.where(labels != 0, user[owner], erased)
-    return found.reshape(image.shape)
+        place = said[(found.plane, *found.box.seen_from(around).slices)]
+        place[:] = np.where(found.labels != 0, user[owner], erased)
+    return said.reshape(*image.shape[:-2], *size)
 
 
 def with_accepted(labelling: Labelling, accepted: Accepted) -> Labelling:

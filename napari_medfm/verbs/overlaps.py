@@ -26,8 +26,9 @@ def overlaps_of(labelling: Labelling, image: Image) -> dict[int, NDArray[np.bool
     shape = (image.n_planes, *image.plane_shape)
     found: dict[int, NDArray[np.bool_]] = {}
     for item in items:
-        place = slice(None) if item.plane is None else slice(item.plane, item.plane + 1)
-        values = item.labels.reshape(-1, *image.plane_shape)
+        planes = slice(item.plane, None if item.plane is None else item.plane + 1)
+        place = (planes, *item.part)
+        values = item.labels.reshape(-1, *item.labels.shape[-2:])
         if not item.over:
             for mask in found.values():
                 mask[place] = False

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_medfm.core.arguments import shown
 from napari_medfm.core.errors import BadInput
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.results import Mask
@@ -20,7 +21,8 @@ from napari_medfm.engine.propagate import propagate as propagate_mask
 from napari_medfm.engine.provenance import version
 from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.turned import turned
-from napari_medfm.verbs.asking import mask_on, prompt_of, with_scribble
+from napari_medfm.verbs.asking import mask_on, with_scribble
+from napari_medfm.verbs.looking import is_large, sight_of, written
 from napari_medfm.verbs.models import model_facts
 from napari_medfm.verbs.workspace import Workspace
 
@@ -35,6 +37,7 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
     plane: int | None = None,
     polygon: ArrayLike | None = None,
     scribble: ArrayLike | None = None,
+    region: ArrayLike | None = None,
 ) -> Work[Mask]:
     """Outline the object that the prompts mean, on one plane; any mix of them.
 
@@ -55,6 +58,10 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
         Corners (n, 2) of a lasso around the object; the answer stays within.
     scribble
         Positions (n, 2) along a stroke on the object.
+    region
+        Of planes above 4096 x 4096 pixels, look at (row0, col0, row1, col1), at the
+        level of the pyramid that shows it in 2048 pixels; at a square around the
+        prompts if None. Smaller planes are always looked at whole.
 
     Returns
     -------
@@ -69,23 +76,23 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
     source = ws.image(image)
     index = source.plane_index(plane)
     clicks, labels = with_scribble(points, point_labels, scribble)
-    prompt = prompt_of(source.plane_shape, box, clicks, labels, mask, polygon)
+    sight = sight_of(source, box, (clicks, labels), (polygon, mask), region)
     model, crops = ws.segmenter, ws.crops
 
-    def steps() -> Steps[tuple[Answer, dict[str, Any]]]:
+    def steps() -> Steps[tuple[Answer, dict[str, Any], Box | None]]:
         yield Progress(0, 1, "reading the plane")
-        rgb = to_rgb(normalised(source, index))
+        rgb = sight.read(source, index)
+        key = sight.key(_plane_key(source, index))
         with model.use() as segmenter:
-            found = yield from answer(
-                rgb, _plane_key(source, index), prompt, segmenter, crops
-            )
-        return found, model_facts(model.get())
+            found = yield from answer(rgb, key, sight.seen, segmenter, crops)
+        place, found = sight.on_plane(found)
+        return found, model_facts(model.get()), place
 
     def fresh() -> bool:
         return getattr(ws.images.get(image), "uid", None) == source.uid
 
-    def commit(found: tuple[Answer, dict[str, Any]]) -> Mask:
-        result, facts = found
+    def commit(found: tuple[Answer, dict[str, Any], Box | None]) -> Mask:
+        result, facts, place = found
         made = Mask(
             data=result.mask,
             score=result.score,
@@ -95,26 +102,23 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
                 "made_by": "prompt",
                 "program": version(),
                 "model": facts,
-                "prompt": prompt.as_dict(),
+                "prompt": sight.prompt.as_dict(),
                 "stability": result.stability,
             },
             alternatives=result.alternatives,
             image_uid=source.uid,
             stability=result.stability,
             note=result.note,
+            region=place,
         )
         if not fresh():
             return made
-        here = (image, index)
-        old = ws.labelling
-        ws.change(
-            old.but(
-                prompts={**old.prompts, here: prompt}, masks={**old.masks, here: made}
-            )
-        )
+        here, old = (image, index), ws.labelling
+        prompts = {**old.prompts, here: sight.prompt}
+        ws.change(old.but(prompts=prompts, masks={**old.masks, here: made}))
         return made
 
-    return Work(f"Segmenting {image}", steps, commit, fresh)
+    return Work(f"Segmenting {image}", steps, commit, fresh, written(source, mask))
 
 
 def propagate(  # noqa: PLR0913  what is known, and how far to go
@@ -242,6 +246,11 @@ def segment_all(
     """
     source = ws.image(image)
     index = source.plane_index(plane)
+    if is_large(source):
+        raise BadInput(
+            f"{image!r} is too large to outline everything at once: prompt single "
+            "objects, or train a head and predict"
+        )
     model, crops = ws.segmenter, ws.crops
 
     def steps() -> Steps[NDArray[np.int32]]:

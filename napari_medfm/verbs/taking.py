@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.arguments import array_of, list_of, shown
 from napari_medfm.core.errors import BadInput
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import Annotation
 from napari_medfm.core.runs import Values
@@ -133,13 +134,15 @@ def _wanted(
 def _accepted(state: Labelling, image: Image, background: bool) -> list[Annotation]:
     items = [a for a in state.accepted if a.image == image.name]
     found: dict[tuple[int, int], list[NDArray[np.int32]]] = defaultdict(list)
-    for plane, owner, labels, _ in owners(items, image):
+    for part in owners(items, image):
+        plane, owner, labels, box = part.plane, part.owner, part.labels, part.box
         for number in np.unique(owner[labels != 0]).tolist():
             own = owner == number
             for value in np.unique(labels[own & (labels != 0)]).tolist():
-                found[number, value].append(_on(image, own & (labels == value), plane))
+                places = _on(image, own & (labels == value), plane, box)
+                found[number, value].append(places)
         if background and labels.any():
-            found[-1, 0].append(_on(image, labels == 0, plane))
+            found[-1, 0].append(_on(image, labels == 0, plane, box))
     return [
         Annotation(
             id=0,
@@ -155,5 +158,12 @@ def _accepted(state: Labelling, image: Image, background: bool) -> list[Annotati
     ]
 
 
-def _on(image: Image, mask: NDArray[np.bool_], plane: int) -> NDArray[np.int32]:
-    return mask_pixels(image, mask, plane if image.ndim == 3 else None)
+def _on(
+    image: Image, mask: NDArray[np.bool_], plane: int, box: Box
+) -> NDArray[np.int32]:
+    """Return the pixels of a mask of a part of a plane."""
+    origin = np.array([box.row0, box.col0])
+    pixels: NDArray[np.int32] = (np.argwhere(mask) + origin).astype(np.int32)
+    if image.ndim == 2:
+        return pixels
+    return np.column_stack([np.full(len(pixels), plane, np.int32), pixels])

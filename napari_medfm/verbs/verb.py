@@ -90,7 +90,7 @@ class BoundVerb(Generic[P, T]):
     def work(self, *args: P.args, **kwargs: P.kwargs) -> Work[T]:
         """Check the arguments, take the snapshot, and return what is to be done."""
         work = self._plan(self._workspace, *args, **kwargs)
-        call = Call.of(self._name, args, kwargs)
+        call = Call.of(self._name, args, {**kwargs, **work.written})
         workspace, asked = self._workspace, self._workspace.taken
 
         def commit(answer: Any) -> T:

@@ -199,6 +199,7 @@ TABLE = {
             "origin": ["magic", "", 3, NAN, ["mask"]],
             "provenance": ["text", 5, [1]],
             "keep_by_hand": ["yes", 1, NAN, None, [True]],
+            "region": NO_BOX,
         },
     ),
     "set_threshold": (
@@ -233,6 +234,7 @@ TABLE = {
             "points": [x for x in NO_POINTS if x != []],
             "mask": NO_MASK,
             "plane": [*NO_PLANE, None],
+            "region": NO_BOX,
         },
     ),
     "segment outline": (
