@@ -22,6 +22,7 @@ from napari_medfm.bridge.marking import Marking
 from napari_medfm.bridge.mirror import Mirror, Role
 from napari_medfm.bridge.opening import Opening
 from napari_medfm.bridge.placing import Placing
+from napari_medfm.bridge.projects import Projects
 from napari_medfm.bridge.prompt import Prompting
 from napari_medfm.bridge.running import Runner
 from napari_medfm.bridge.saving import Saving
@@ -84,6 +85,7 @@ class Desk:
         self.labels = LabelsView(self)
         self.edits = Edits(self)
         self.saving = Saving(self)
+        self.projects = Projects(self)
         self.keys = Keys(self)
         self.binding.on_bound = self.placing.watch
         self.binding.on_removed = self._image_removed

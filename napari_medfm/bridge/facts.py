@@ -11,6 +11,7 @@ from napari.layers import Layer
 
 from napari_medfm.bridge.geometry import is_tilted, matrix_of
 from napari_medfm.core.image import Image
+from napari_medfm.project.gallery import MissingPixels
 from napari_medfm.readers import Loaded
 from napari_medfm.readers.napari_reader import channel_layers
 
@@ -113,9 +114,15 @@ def _lies_as_read(layer: ImageLayer, spacing: Any) -> bool:
 
 
 def layers_of(image: Image) -> list[ImageLayer]:
-    """Return layers that show an image of a session: one, or one a channel."""
+    """Return layers that show an image of a session: one, or one a channel.
+
+    An image whose file is missing is shown black.
+    """
+    name, data = image.name, image.data
+    if isinstance(data, MissingPixels):
+        name, data = f"{name} (file missing)", data.blank()
     loaded = Loaded(
-        image.data,
+        data,
         image.channel_axis,
         image.spacing,
         image.affine,
@@ -130,7 +137,7 @@ def layers_of(image: Image) -> list[ImageLayer]:
         "metadata": dict(image.metadata),
     }
     made = []
-    for number, (data, shown, _) in enumerate(channel_layers(image.name, loaded, note)):
+    for number, (data, shown, _) in enumerate(channel_layers(name, loaded, note)):
         window = image.window[number] if not shown["rgb"] else None
         if window is not None:
             low, high = window

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadFile, BadInput, MedfmError
 from napari_medfm.core.image import Image, Pixels
@@ -43,6 +44,10 @@ class MissingPixels:
     def ndim(self) -> int:
         """How many axes."""
         return len(self.shape)
+
+    def blank(self) -> NDArray[Any]:
+        """Return zeros in their place, to have something to show."""
+        return np.broadcast_to(np.zeros((), self.dtype), self.shape)
 
     def __getitem__(self, index: Any) -> Any:
         raise BadInput(self.why)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_medfm.core.changes import Change
+from napari_medfm.core.changes import Change, Move
 from napari_medfm.core.errors import MedfmError, WriteFailed
 from napari_medfm.core.forms import call_form
 from napari_medfm.core.labels import LabelClass
@@ -24,6 +24,8 @@ from napari_medfm.project.lock import Lock
 from napari_medfm.project.shelf import Shelf
 
 KIND = "napari-medfm journal"
+# What the user did; other moves follow from it, or can be asked for again.
+DONE: frozenset[Move] = frozenset({"step", "back", "forth"})
 
 
 class ProjectWarning(UserWarning):
@@ -78,6 +80,8 @@ class Project:
     problem
         Why changes cannot be written down now; None if they can. They are then kept in
         memory, and tried again with the next.
+    since_save
+        How much the user did since the last save; it is in the journal.
     """
 
     def __init__(
@@ -90,7 +94,7 @@ class Project:
         self.notes = tuple(notes)
         self.missing = dict(missing or {})
         self.problem: str | None = None
-        self.saved_entries = 0
+        self.since_save = 0
         self._journal: Journal | None = None
         self._waiting: list[Change] = []
         self._release: weakref.finalize[Any, Any] | None = None
@@ -133,6 +137,7 @@ class Project:
         the change waits in memory.
         """
         self._waiting.append(change)
+        self.since_save += change.move in DONE
         if self._journal is None:
             return
         try:

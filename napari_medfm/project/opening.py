@@ -6,6 +6,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from napari_medfm.project.facts import Facts, read_facts
 from napari_medfm.project.folding import Folded, fold
 from napari_medfm.project.gallery import Gallery
 from napari_medfm.project.journal import Journal, Lines, new_journal, read_journal
-from napari_medfm.project.keeping import Project, ProjectWarning
+from napari_medfm.project.keeping import DONE, Project, ProjectWarning
 from napari_medfm.project.layout import JOURNAL, SCHEMA, labels_path
 from napari_medfm.project.lock import Lock
 from napari_medfm.project.migrations import migrated
@@ -39,6 +40,7 @@ def load_project(
     read_only: bool = False,
     take_over: bool = False,
     salvage: bool = False,
+    as_saved: bool = False,
     **options: Any,
 ) -> Session:
     """Open a project as a session: images, labels, head, history, undo to full depth.
@@ -60,6 +62,9 @@ def load_project(
     salvage
         Open what a damaged journal still says, with the label maps of the last save.
         The damaged file is kept beside it.
+    as_saved
+        Leave out what was done after the last save. The journal that has it is kept
+        beside, as ``journal.ahead.jsonl``.
     options
         As for `Session`: cache_dir, device, offline; encoder and segmenter only as
         loaded models, for names that no catalogue has.
@@ -71,28 +76,47 @@ def load_project(
     InUse
         If another program has it open.
     """
-    folder = Path(path).expanduser().absolute()
+    mode = Mode(read_only, take_over, salvage, as_saved)
+    session = opened(Path(path), images, mode, options)
+    for note in session.project.notes if session.project is not None else ():
+        warnings.warn(note, ProjectWarning, stacklevel=2)
+    return session
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a project is opened; as the arguments of `load_project`."""
+
+    read_only: bool = False
+    take_over: bool = False
+    salvage: bool = False
+    as_saved: bool = False
+
+
+def opened(
+    path: Path, images: str | Path | None, mode: Mode, options: dict[str, Any]
+) -> Session:
+    """Open a project as `load_project` does, without a warning for each note."""
+    folder = path.expanduser().absolute()
     if not folder.is_dir():
         raise BadFile(
             f"There is no project {folder}: it is a folder that ends in .medfm"
         )
     notes: list[str] = []
-    lock = None if read_only else _lock(folder, take_over, notes)
+    lock = None if mode.read_only else _lock(folder, mode.take_over, notes)
     try:
         where = None if images is None else Path(images).expanduser()
-        session, project, read = _opened(folder, where, salvage, notes, options)
+        session, project, read = _opened(folder, where, mode, notes, options)
         if lock is not None:
             project.bind(_journal(folder, read), lock)
             project.flush()
-            if salvage:
+            if mode.salvage:
                 session.save()
     except BaseException:
         if lock is not None:
             lock.release()
         raise
     project.notes = tuple(notes)
-    for note in notes:
-        warnings.warn(note, ProjectWarning, stacklevel=2)
     return session
 
 
@@ -112,12 +136,12 @@ def _lock(folder: Path, take_over: bool, notes: list[str]) -> Lock | None:
 def _opened(
     folder: Path,
     images: Path | None,
-    salvage: bool,
+    mode: Mode,
     notes: list[str],
     options: dict[str, Any],
 ) -> tuple[Session, Project, _Read]:
     facts = read_facts(folder, notes)
-    read = _read(folder, facts, salvage, notes)
+    read = _read(folder, facts, mode, notes)
     shelf = Shelf(folder, folder.parent)
     gallery = Gallery(shelf, facts.images, images)
     session = _session(read.entries[0], options)
@@ -131,8 +155,9 @@ def _opened(
     project = Project(shelf, missing=gallery.missing(workspace.images))
     notes += [f"{name}: {text}" for name, text in project.missing.items()]
     notes += gallery.moved
+    project.since_save = read.since
     workspace.keeper = project
-    if salvage:
+    if mode.salvage:
         _take_saved_labels(session, facts, folder, notes)
     return session, project, read
 
@@ -142,10 +167,11 @@ class _Read:
 
     def __init__(self, entries: list[Any], lines: Lines, rewrite: str | None) -> None:
         self.entries, self.lines, self.rewrite = entries, lines, rewrite
+        self.since = 0
 
 
-def _read(folder: Path, facts: Facts, salvage: bool, notes: list[str]) -> _Read:
-    path = folder / JOURNAL
+def _read(folder: Path, facts: Facts, mode: Mode, notes: list[str]) -> _Read:
+    path, salvage = folder / JOURNAL, mode.salvage
     lines = read_journal(path, salvage=salvage)
     try:
         entries = migrated(list(lines.entries))
@@ -160,17 +186,11 @@ def _read(folder: Path, facts: Facts, salvage: bool, notes: list[str]) -> _Read:
             f"The project was written by an older program (schema {schema}); its "
             f"journal is kept as journal.{rewrite}.jsonl"
         )
-    if facts.entries is not None and facts.entries > count + 1:
-        if not salvage:
-            raise BadFile(
-                f"{path} ends before the last save: {facts.entries - count - 1} "
-                "actions are missing. load_project(..., salvage=True) opens the rest, "
-                "with the label maps of that save"
-            )
-    elif facts.entries is not None and _since(entries, facts.entries):
-        number = _since(entries, facts.entries)
-        what = "1 action" if number == 1 else f"{number} actions"
-        notes.append(f"{what} after the last save came from the journal")
+    if mode.as_saved:
+        entries = _as_saved(path, entries, facts, notes)
+        rewrite = rewrite or ("ahead" if len(entries) <= count else None)
+    elif facts.entries is not None:
+        _compare(path, entries, facts.entries, salvage, notes)
     if lines.torn and not salvage:
         notes.append("The last action was never finished: it is left out")
     if lines.torn and salvage:
@@ -179,7 +199,51 @@ def _read(folder: Path, facts: Facts, salvage: bool, notes: list[str]) -> _Read:
             f"The journal is damaged after {count} actions; it is kept as "
             "journal.damaged.jsonl"
         )
-    return _Read(entries, lines, rewrite)
+    read = _Read(entries, lines, rewrite)
+    read.since = done_since(entries, facts.entries or len(entries))
+    return read
+
+
+def _compare(
+    path: Path, entries: list[Any], saved: int, salvage: bool, notes: list[str]
+) -> None:
+    """Compare a journal with what the last save says of it."""
+    if saved > len(entries):
+        if not salvage:
+            raise BadFile(
+                f"{path} ends before the last save: {saved - len(entries)} actions are "
+                "missing. load_project(..., salvage=True) opens the rest, with the "
+                "label maps of that save"
+            )
+        return
+    number = _since(entries, saved)
+    if number:
+        what = "1 action" if number == 1 else f"{number} actions"
+        notes.append(f"{what} after the last save came from the journal")
+
+
+def _as_saved(
+    path: Path, entries: list[Any], facts: Facts, notes: list[str]
+) -> list[Any]:
+    """Return the entries up to the last save."""
+    saved = facts.entries
+    if saved is None or saved > len(entries):
+        raise BadFile(
+            f"{path}: where the last save ended cannot be told; open the project with "
+            "all that the journal says"
+        )
+    if saved < len(entries):
+        notes.append(
+            "What was done after the last save is left out; a copy of the journal "
+            "keeps it"
+        )
+    return entries[:saved]
+
+
+def done_since(entries: list[Any], saved: int) -> int:
+    """Count what the user did after a save of so many entries, the header included."""
+    later = [entry for entry in entries[saved:] if isinstance(entry, dict)]
+    return sum(entry.get("move") in DONE for entry in later)
 
 
 def _since(entries: list[Any], saved: int) -> int:

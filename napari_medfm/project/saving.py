@@ -22,7 +22,7 @@ from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.provenance import version
 from napari_medfm.engine.rawzarr import chunks_of
 from napari_medfm.project.journal import Journal, Lines, new_journal
-from napari_medfm.project.keeping import Project, entry_of, header_of
+from napari_medfm.project.keeping import DONE, Project, entry_of, header_of
 from napari_medfm.project.layout import (
     FACTS,
     HEADS,
@@ -127,7 +127,7 @@ def save(ws: Workspace, path: str | Path | None = None) -> Work[Saved]:
         return Work(
             title,
             lambda: _update(project.shelf, snapshot, target, (count, chain)),
-            lambda _: _updated(ws, project),
+            lambda _: _updated(ws, project, snapshot),
         )
     if target.exists():
         raise BadInput(f"{target} exists: choose another name, or remove it first")
@@ -263,23 +263,27 @@ def _bound(
     if old is not None:
         old.close()
     ws.keeper = project
-    known = {id(change) for change in snapshot.record}
-    for change in ws.record:
-        if id(change) not in known:
-            project.keep(change)
+    for change in _since(ws, snapshot):
+        project.keep(change)
     return _saved(project)
 
 
-def _updated(ws: Workspace, project: Project) -> Saved:
+def _updated(ws: Workspace, project: Project, snapshot: _Snapshot) -> Saved:
     with _failing(project.folder):
         _clear_up(ws, project)
+    project.since_save = sum(c.move in DONE for c in _since(ws, snapshot))
     return _saved(project)
+
+
+def _since(ws: Workspace, snapshot: _Snapshot) -> list[Change]:
+    """Return what was done while it was being saved."""
+    known = {id(change) for change in snapshot.record}
+    return [change for change in ws.record if id(change) not in known]
 
 
 def _saved(project: Project) -> Saved:
     journal = project.journal
     count = 0 if journal is None else journal.count - 1
-    project.saved_entries = count
     images = json.loads((project.folder / FACTS).read_text("utf-8"))["images"]
     return Saved(project.folder, len(images), count, dict(project.shelf.kept))
 

@@ -6,11 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.finding import desk_of
 from napari_medfm.session import Session
+from napari_medfm.widgets.closing import Closing
 from napari_medfm.widgets.export_panel import ExportPanel
 from napari_medfm.widgets.header import Header
 from napari_medfm.widgets.label_panel import LabelPanel
@@ -56,6 +59,7 @@ class MedfmWidget(QWidget):
         self._soon.setInterval(0)
         self._soon.timeout.connect(self.refresh)
         self.destroyed.connect(partial(_put_down, viewer))
+        self._closing = Closing(self, viewer)
         self._furnish(desk)
         self.open_section("Similar" if desk.image else "Models")
 
@@ -113,6 +117,12 @@ class MedfmWidget(QWidget):
         self._layout.addWidget(self.missing)
         self._layout.addWidget(scroll, 1)
         self._layout.addWidget(self.status)
+
+    @override
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Watch the window that it is shown in."""
+        super().showEvent(event)
+        self._closing.watch(self)
 
     def open_section(self, title: str) -> None:
         """Open one step and close the others."""

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.guide import next_step
 from napari_medfm.widgets.parts import Hint, button
+from napari_medfm.widgets.project_menu import ProjectMenu
 from napari_medfm.widgets.ways_out import WaysOut
 
 
@@ -59,6 +60,7 @@ class Header(QWidget):
         self._away.clicked.connect(self._guide.hide)
         self._section = ""
         self._ways = WaysOut(desk)
+        self._project = ProjectMenu(desk)
         top = QHBoxLayout()
         top.addWidget(QLabel("Image"))
         top.addWidget(self._image, 1)
@@ -71,6 +73,7 @@ class Header(QWidget):
         line.addWidget(self._away)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._project)
         layout.addLayout(top)
         layout.addWidget(self._ways)
         layout.addWidget(self._guide)
@@ -92,6 +95,7 @@ class Header(QWidget):
         self._undo.setEnabled(desk.timeline.can_undo)
         self._redo.setEnabled(desk.timeline.can_redo)
         self._ways.refresh()
+        self._project.refresh()
         self._section, text = next_step(desk)
         self._next.setText(f"Next: {text}")
 
