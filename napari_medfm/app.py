@@ -54,7 +54,10 @@ def demo(sample: str = "pathology", show: bool = True) -> napari.viewer.Viewer:
         affine=found.affine,
         channel_axis=found.channel_axis,
     )
-    return view(session, show)
+    viewer = view(session, show)
+    if found.hints.plane is not None:
+        viewer.dims.set_current_step(0, found.hints.plane)
+    return viewer
 
 
 def run() -> None:

@@ -249,8 +249,11 @@ def entry(name: str, cache_dir: Path | None) -> tuple[str, ModelSpec, bool]:
     from difflib import get_close_matches
 
     known = [s.name for s in (*encoders.specs(), *segmenters.specs())]
-    near = get_close_matches(name, known, 3, 0.4) or known
-    raise BadInput(f"No model {name!r}: there are {', '.join(near)} (models list)")
+    near = get_close_matches(name, known, 3)
+    meant = f"did you mean {', '.join(near)}? " if near else ""
+    raise BadInput(
+        f"There is no model {name!r}: {meant}`napari-medfm models list` shows all"
+    )
 
 
 def run_fetch(args: Namespace) -> int:

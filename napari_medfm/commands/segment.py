@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,10 +116,15 @@ def run(args: Namespace) -> int:
 
 def _check(args: Namespace) -> None:
     """Refuse what cannot work before anything is loaded."""
+    from napari_medfm.exporters import format_of
+
     if args.box is None and not args.point:
         raise UsageError("segment needs --box R0,C0,R1,C1 or --point R,C")
     if args.to is not None and not args.propagate:
         raise UsageError("--to goes with --propagate")
+    format_of(args.out)
+    if args.out.parent.exists() and not os.access(args.out.parent, os.W_OK):
+        raise BadInput(f"{args.out.parent} cannot be written to: choose another folder")
     for path in (args.out, args.script):
         if path is not None and path.exists() and not args.overwrite:
             raise UsageError(f"{path} exists: choose another name or add --overwrite")

@@ -7,20 +7,27 @@ from pathlib import Path
 
 from napari_medfm.core.errors import BadFile
 
+STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_HEADER = 16
 _SHORTEST_PAGE = 18
 
 
 def check_pages(path: Path) -> None:
-    """Refuse a file whose pages lead back to an earlier one, or overlap.
+    """Refuse a file that is no TIFF, or whose pages lead back to an earlier one.
 
     Raises
     ------
     BadFile
-        If they do: a reader would go round for ever.
+        If it does not begin as one, or if a reader would go round for ever.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
-        start = stream.read(16)
+        start = stream.read(_HEADER)
+        if not start.startswith(STARTS) or len(start) < _HEADER:
+            raise BadFile(
+                f"{path.name} is not a TIFF file, whatever its name says: open it with "
+                "the program that made it and save it as TIFF, or copy it again"
+            )
         order = ">" if start[:2] == b"MM" else "<"
         big = start[2:3] == b"+" or start[3:4] == b"+"
         count_form, entry, next_form = ("Q", 20, "Q") if big else ("H", 12, "I")

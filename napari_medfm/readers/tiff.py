@@ -16,7 +16,7 @@ from napari_medfm.readers._guard import check_packed, check_size, reading
 from napari_medfm.readers._lazy import lazy_tiff
 from napari_medfm.readers._loaded import Loaded, ReaderSpec
 from napari_medfm.readers._slide import slide_facts
-from napari_medfm.readers._tiffpages import check_pages
+from napari_medfm.readers._tiffpages import STARTS, check_pages
 from napari_medfm.readers._tiffspacing import spacing_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _IN_MEMORY = 256 * 2**20
 _RATIO = 5000
-_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PLANES = "ZTIQR"
 
 
@@ -134,7 +133,7 @@ def _with_colours(data: Any, page: Any) -> Any:
 
 
 def _recognises(start: bytes) -> bool:
-    return start[:4] in _STARTS
+    return start[:4] in STARTS
 
 
 SPEC = ReaderSpec(

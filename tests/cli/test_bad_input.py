@@ -79,9 +79,27 @@ def test_prompts_that_do_not_fit(shell, disc_file, tmp_path, words, reason):
 @pytest.mark.parametrize("name", ["mask.exe", "mask", "mask.png.zip"])
 def test_a_format_that_is_not_known(shell, disc_file, tmp_path, name):
     words = ["segment", disc_file[0], "--point", "70,110", "--out", tmp_path / name]
-    code, _, errors = shell(*words)
+    code, output, errors = shell(*words)
     assert code == 1
     assert ".nii.gz" in one_line(errors)
+    assert output == "", "it is said before the image is read"
+
+
+def test_a_file_that_is_no_tiff(shell, tmp_path):
+    (tmp_path / "image.tif").write_text("hello")
+    code, _, errors = shell("embed", tmp_path / "image.tif")
+    assert code == 1
+    assert "image.tif is not a TIFF file" in one_line(errors)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("unl", "did you mean uni"), ("qqqq", "'qqqq': `napari-medfm models list`")],
+)
+def test_a_model_that_there_is_not(shell, name, says):
+    code, _, errors = shell("models", "info", name)
+    assert code == 1
+    assert says in one_line(errors)
 
 
 def test_a_folder_that_cannot_be_written(shell, disc_file, tmp_path):

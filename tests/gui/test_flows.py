@@ -301,3 +301,14 @@ def test_every_control_has_a_name_and_nothing_is_cut_off(window, disc):
         for label in one.widget.findChildren(QLabel):
             if label.isVisible() and label.wordWrap() and label.text():
                 assert label.height() >= label.heightForWidth(label.width())
+
+
+def test_the_demo_opens_at_the_plane_that_its_hints_are_for(
+    monkeypatch, make_napari_viewer
+):
+    from napari_medfm.app import demo
+    from napari_medfm.sample_data import load
+
+    monkeypatch.setattr("napari.Viewer", make_napari_viewer)
+    viewer = demo("radiology", show=False)
+    assert viewer.dims.current_step[0] == load("radiology").hints.plane
