@@ -208,7 +208,7 @@ class Projects:
         if standing.at_stake:
             return Question(
                 "Unsaved work",
-                f"{_changes(standing.at_stake)} would be lost: they are in no project "
+                f"{_changes(standing.at_stake)} would be lost, being in no project "
                 "yet.",
                 (("save", "Save…"), ("leave", "Discard them")),
             )
@@ -216,8 +216,8 @@ class Projects:
             return Question(
                 "Save first?",
                 f"{_changes(standing.unsaved)} since the last save of "
-                f"{standing.name}. They are kept in its journal in any case; saving "
-                "also brings the label maps up to date that other programs read.",
+                f"{standing.name}, kept in its journal in any case. Saving also brings "
+                "the label maps up to date that other programs read.",
                 (("save", "Save"), ("leave", "Close as it is")),
             )
         return None

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QFileDialog,
+    QFrame,
     QLabel,
     QVBoxLayout,
     QWidget,
@@ -61,18 +62,44 @@ class ExportPanel(QWidget):
             self._copy_script,
         )
         self._licence = Hint()
+        self._making = Hint()
+        self._making.setAccessibleName("How the labels were made")
+        self._make_mind()
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         for part in (
             self._hint,
+            self._making,
             row(QLabel("Masks as"), self._format),
             self._masks,
+            self._mind,
             row(self._head, self._load),
             self._copy,
             self._licence,
         ):
             layout.addWidget(part)
         self._offered: object = None
+
+    def _make_mind(self) -> None:
+        """Make what is shown before a file is written that has something to mind."""
+        exporting = self._desk.exporting
+        self._warning = Hint()
+        self._warning.setAccessibleName("What to mind before the file is written")
+        self._mind = QFrame()
+        self._mind.setFrameShape(QFrame.Shape.StyledPanel)
+        inside = QVBoxLayout(self._mind)
+        inside.addWidget(self._warning)
+        inside.addWidget(
+            row(
+                button(
+                    "Write anyway",
+                    "Writes the file, knowing what is said above.",
+                    exporting.write_anyway,
+                ),
+                button("Cancel", "Writes nothing.", exporting.hold_back),
+            )
+        )
+        self._mind.hide()
 
     def refresh(self) -> None:
         """Show what there is to export."""
@@ -97,6 +124,14 @@ class ExportPanel(QWidget):
             if state.masks
             else "Nothing to export yet: accept an outline or a prediction first."
         )
+        making = desk.exporting.making
+        self._making.setVisible(bool(making))
+        self._making.setText(making)
+        held = desk.exporting.held
+        self._mind.setVisible(held is not None)
+        if held is not None:
+            lines = "\n".join(f"• {sentence}" for sentence in held.sentences)
+            self._warning.setText(f"Before {held.path.name} is written:\n{lines}")
         titles = restricted(desk.session)
         self._licence.setVisible(bool(titles))
         self._licence.setText(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction, QKeySequence
-from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QWidget
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.project.layout import SUFFIX
 from napari_medfm.widgets.dialogs import QtDialogs
-from napari_medfm.widgets.parts import Hint
+from napari_medfm.widgets.parts import Hint, button
 
 
 class ProjectMenu(QWidget):
@@ -24,18 +24,12 @@ class ProjectMenu(QWidget):
         self._desk = desk
         self._folder = Path.home()
         desk.projects.dialogs = QtDialogs(self)
-        self._button = QToolButton()
-        self._button.setText("Project")
-        self._button.setAccessibleName("Project menu")
-        tip = (
+        self._button = button(
+            "Project",
             "Keeps images, classes, marks, masks and heads in one folder. Once saved, "
-            "every change is kept as you make it, also if the program stops."
+            "every change is kept as you make it, also if the program stops.",
+            lambda: None,
         )
-        self._button.setToolTip(f"<p>{tip}</p>")
-        self._button.setAccessibleDescription(tip)
-        self._button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._button.setMinimumHeight(28)
-        self._button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._state = Hint()
         self._state.setAccessibleName("State of the project")
         self._menu = QMenu(self)

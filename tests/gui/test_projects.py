@@ -13,7 +13,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMainWindow,
     QMessageBox,
-    QToolButton,
+    QPushButton,
 )
 
 from napari_medfm import load_project
@@ -263,8 +263,8 @@ def test_strokes_after_the_last_save_are_offered(window, disc, tmp_path, places)
 
 def test_the_menu_is_reached_by_tab_and_named(window, disc):
     one = window(disc[0])
-    button = one.widget.header._project.findChild(QToolButton)
-    assert button.accessibleName() == "Project menu"
+    button = one.widget.header._project.findChild(QPushButton)
+    assert button.accessibleName() == "Project"
     assert button.toolTip()
     assert button.focusPolicy() & Qt.FocusPolicy.TabFocus
     for item in one.widget.header._project._menu.actions():
