@@ -60,16 +60,25 @@ def gestures(widget: Any, save: Callable[[str], None]) -> Iterator[None]:
     save("export")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def take(
+    sample: str,
+    gestures: Callable[[Any, Callable[[str], None]], Iterator[None]],
+    description: str,
+) -> None:
+    """Open a sample, make the gestures, save what they ask for."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
-    out: Path = parser.parse_args().out
+    parser.add_argument("--size", type=int, nargs=2, default=(1366, 768))
+    parser.add_argument("--theme", default="dark")
+    asked = parser.parse_args()
+    out: Path = asked.out
     out.mkdir(parents=True, exist_ok=True)
     import napari
 
-    viewer = demo("pathology")
+    viewer = demo(sample)
+    viewer.theme = asked.theme
     window = viewer.window._qt_window  # noqa: SLF001  the window itself is the subject
-    window.resize(1366, 768)
+    window.resize(*asked.size)
     widget = window.findChild(MedfmWidget)
 
     def save(name: str) -> None:
@@ -99,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    take("pathology", gestures, __doc__.splitlines()[0])

@@ -24,6 +24,7 @@ from napari_medfm.bridge.opening import Opening
 from napari_medfm.bridge.placing import Placing
 from napari_medfm.bridge.projects import Projects
 from napari_medfm.bridge.prompt import Prompting
+from napari_medfm.bridge.review import Review
 from napari_medfm.bridge.running import Runner
 from napari_medfm.bridge.saving import Saving
 from napari_medfm.bridge.similar import Similar
@@ -81,6 +82,7 @@ class Desk:
         self.prompt = Prompting(self)
         self.marking = Marking(self)
         self.live = Live(self)
+        self.review = Review(self)
         self.exporting = Exporting(self)
         self.labels = LabelsView(self)
         self.edits = Edits(self)

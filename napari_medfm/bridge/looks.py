@@ -46,6 +46,11 @@ def single(colour: str) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict={None: clear, 0: clear, 1: colour})
 
 
+def outlines(colour: str) -> DirectLabelColormap:
+    """Return the colours of a label map that is seen as outlines: all alike."""
+    return DirectLabelColormap(color_dict={None: colour, 0: "transparent", 1: colour})
+
+
 def heat() -> Colormap:
     """Return the colours of a similarity map: clear where unlike, bright where alike.
 

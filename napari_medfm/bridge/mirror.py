@@ -23,6 +23,10 @@ Role = Literal[
     "queries",
     "clicks",
     "box",
+    "uncertainty",
+    "refined",
+    "objects",
+    "pointer",
 ]
 _MAKERS: dict[str, Callable[..., Layer]] = {
     "similarity": ImageLayer,
@@ -30,11 +34,15 @@ _MAKERS: dict[str, Callable[..., Layer]] = {
     "mask": Labels,
     "prediction": Labels,
     "labels": Labels,
+    "uncertainty": ImageLayer,
+    "objects": Labels,
+    "refined": Labels,
     "strokes": Labels,
     "examples": Points,
     "queries": Points,
     "clicks": Points,
     "box": Shapes,
+    "pointer": Points,
 }
 _TITLES = {
     "preview": "similar enough",
@@ -43,6 +51,8 @@ _TITLES = {
     "queries": "similarity clicks",
     "clicks": "prompt clicks",
     "box": "prompt box",
+    "refined": "refined preview",
+    "pointer": "look here",
 }
 # From bottom to top, so that clicks stay visible over what they made.
 _ORDER = list(_MAKERS)

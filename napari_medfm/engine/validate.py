@@ -171,6 +171,9 @@ class Report:
         Class name -> labelled pixels that were used.
     learning_curve
         (groups trained on, balanced accuracy on the others).
+    click_curve
+        (marks trained on, balanced accuracy on what was held out): the first quarter,
+        half and all marks of the folds that train, on average; experts weigh the same.
     same_group_ratio
         See `same_group_neighbours`.
     confusion
@@ -193,11 +196,14 @@ class Report:
     same_group_ratio: float = 1.0
     confusion: Counts = ()
     calibration: tuple[tuple[float, float], ...] = ()
+    click_curve: tuple[tuple[int, float], ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
+        """Return plain values for JSON; what cannot be told (NaN) is None."""
+        plain = asdict(self)
+        plain["dice"] = {k: v if v == v else None for k, v in self.dice.items()}
+        return plain
 
     def lines(self) -> str:
         """Return a few readable lines."""
@@ -205,6 +211,7 @@ class Report:
         lines += [f"  Dice {name}: {value:.2f}" for name, value in self.dice.items()]
         lines.append(f"  balanced accuracy: {self.balanced_accuracy:.2f}")
         lines += [f"  trained on {n}: {v:.2f}" for n, v in self.learning_curve]
+        lines += [f"  with {n} marks: {v:.2f}" for n, v in self.click_curve]
         names = list(self.dice)
         for name, row in zip(names, self.confusion, strict=False):
             taken = [f"{n} {c}" for n, c in zip(names, row, strict=True) if c]

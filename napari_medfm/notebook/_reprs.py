@@ -18,6 +18,9 @@ from napari_medfm.core.labels import LabelClass, rgb
 from napari_medfm.core.lazy import counts_of
 from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.specs import ModelSpec
+from napari_medfm.engine.plots import Ink
+from napari_medfm.engine.sentences import figures, sentences
+from napari_medfm.engine.validate import Report
 from napari_medfm.notebook._view import Region, picture_of
 from napari_medfm.session import LoadedHead, Session
 from napari_medfm.verbs.trained import TrainedModel
@@ -109,6 +112,22 @@ def head_html(head: TrainedModel | LoadedHead) -> str:
     return _table(rows)
 
 
+def report_html(report: Report) -> str:
+    """Return a report in sentences, with its plots."""
+    said = "".join(f"<li>{escape(text)}</li>" for text in sentences(report))
+    plots = "".join(
+        f"<figure style='margin:0 12px 12px 0'><figcaption>{escape(title)}</figcaption>"
+        f"{svg}</figure>"
+        for title, svg in figures(report, {}, Ink())
+    )
+    return (
+        f"<b>{escape(report.recipe)}</b><ul>{said}</ul>"
+        "<div style='display:flex;flex-wrap:wrap;padding:8px;background:white;"
+        "color:#333'>"
+        f"{plots}</div>"
+    )
+
+
 def model_html(spec: ModelSpec) -> str:
     """Return a model's card."""
     commercial = "allowed" if spec.commercial else "not allowed"
@@ -130,6 +149,7 @@ _LOOKS: dict[type, Callable[[Any], str]] = {
     Prediction: prediction_html,
     TrainedModel: head_html,
     LoadedHead: head_html,
+    Report: report_html,
     ModelSpec: model_html,
 }
 

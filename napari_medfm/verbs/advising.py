@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from napari_medfm.core.arguments import whole_of
 from napari_medfm.core.errors import BadInput
@@ -15,6 +16,7 @@ from napari_medfm.verbs.samples import report_samples
 from napari_medfm.verbs.snapshot import Labels
 from napari_medfm.verbs.suggesting import Suggestion
 from napari_medfm.verbs.suggesting import suggest as places_worth_a_label
+from napari_medfm.verbs.trained import TrainedModel
 from napari_medfm.verbs.validating import report as tested
 from napari_medfm.verbs.workspace import Workspace
 
@@ -62,6 +64,8 @@ def suggest(
 def report(ws: Workspace, head: str = "auto", level: Level = "pixel") -> Work[Report]:
     """Test a recipe on your own labels, each image (or group) held out in turn.
 
+    A head trained on the same labels takes the report along when it is exported.
+
     Parameters
     ----------
     head, level
@@ -78,7 +82,26 @@ def report(ws: Workspace, head: str = "auto", level: Level = "pixel") -> Work[Re
         if level == "pixel"
         else _samples_tested(ws, head, level)
     )
-    return Work("Testing the head", steps, lambda found: found)
+    annotations = ws.labelling.annotations
+
+    def commit(found: Report) -> Report:
+        ws.tested[level] = annotations, found
+        return found
+
+    return Work("Testing the head", steps, commit)
+
+
+def with_report(ws: Workspace, model: TrainedModel) -> TrainedModel:
+    """Put the newest report into a head's card, if both are of today's labels."""
+    annotations, found = ws.tested.get(model.level, (None, None))
+    learned = {entry.get("id") for entry in model.card.get("annotations", [])}
+    own = {a.id for a in ws.labelling.annotations if a.level == model.level}
+    if found is None or annotations is not ws.labelling.annotations:
+        return model
+    same = {c.name for c in model.classes} == set(found.dice)
+    if not same or not learned or not learned <= own:
+        return model
+    return replace(model, card={**model.card, "report": found.as_dict()})
 
 
 def _pixels_tested(ws: Workspace, head: str) -> Callable[[], Steps[Report]]:

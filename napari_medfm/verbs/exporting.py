@@ -22,6 +22,7 @@ from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.provenance import licence_notes, models_in, provenance_of
 from napari_medfm.exporters import export_labels, format_of, sentences_about
 from napari_medfm.verbs.accepting import accepted_region, check_of
+from napari_medfm.verbs.advising import with_report
 from napari_medfm.verbs.fitting import predict
 from napari_medfm.verbs.headfile import save_head
 from napari_medfm.verbs.labelling import contributions, label_map
@@ -246,6 +247,8 @@ def _stack(image: Image, masks: Mapping[int, Mask]) -> NDArray[np.uint8]:
 def export_head(ws: Workspace, path: str | Path, level: Level = "pixel") -> Work[Path]:
     """Write the session's head as one safetensors file with its card, or as ONNX.
 
+    The card holds the `report` of the same labels, if one was made.
+
     Parameters
     ----------
     path
@@ -266,6 +269,7 @@ def export_head(ws: Workspace, path: str | Path, level: Level = "pixel") -> Work
     model = heads.get(level)
     if model is None:
         raise BadInput("There is no head yet: annotate two classes and fit first")
+    model = with_report(ws, model)
     target = path_of(path, "path")
     if not target.name.endswith((".safetensors", ".onnx")):
         raise BadInput(

@@ -14,7 +14,7 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import Annotation, LabelClass, Level
 from napari_medfm.engine.pool import log_loss
-from napari_medfm.engine.probability import balanced
+from napari_medfm.engine.probability import balanced, softmax
 from napari_medfm.engine.provenance import version
 from napari_medfm.engine.scoring import Scorer
 from napari_medfm.engine.validate import (
@@ -22,6 +22,8 @@ from napari_medfm.engine.validate import (
     Folds,
     Report,
     balanced_accuracy,
+    calibration_curve,
+    confusion,
     dice,
     folds_of,
     same_group_neighbours,
@@ -160,6 +162,10 @@ def report_samples(
         log_loss=losses[chosen],
         label_counts={c.name: sum(s.value == c.value for s in samples) for c in known},
         same_group_ratio=same_group_neighbours(pooled, [s.group for s in samples]),
+        confusion=confusion(tested.index, found, len(known)),
+        calibration=calibration_curve(
+            softmax(tested.logits[chosen]), tested.index, tested.weights
+        ),
         warnings=warned,
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps
@@ -27,6 +29,8 @@ from napari_medfm.verbs.training import CANDIDATES, RECIPES, choose, labelled_cl
 
 _FEW = 10
 _ALIKE = 2.0
+_SHARES = (0.25, 0.5, 1.0)
+_CURVE_FOLDS = 5
 
 
 def report(
@@ -58,6 +62,7 @@ def report(
     chosen, _ = choose(names, tested)
     logits = honest_logits(PARTS[chosen], tested)
     curve = yield from _curve(chosen, ordered, values)
+    clicks = yield from _click_curve(chosen, ordered, values, tested)
     truth, found = tested.index, logits.argmax(1)
     counts = {
         c.name: sum(len(e.pixels) for e in ordered if e.value == c.value) for c in known
@@ -73,6 +78,7 @@ def report(
         log_loss=log_loss(logits, truth, tested.weights),
         label_counts=counts,
         learning_curve=curve,
+        click_curve=clicks,
         same_group_ratio=ratio,
         confusion=confusion(truth, found, len(known)),
         calibration=calibration_curve(softmax(logits), truth, tested.weights),
@@ -92,15 +98,61 @@ def _curve(
         test = [e for e in examples if e.group not in groups[:count]]
         if {e.value for e in train} != set(values):
             continue
-        experts = [fit_part(part, train) for part in PARTS[recipe]]
-        found, truth = [], []
-        for example in test:
-            parts = pixel_logits(experts, example.features, example.pixels)
-            found.append(np.mean(parts, axis=0).argmax(1))
-            truth.append(np.full(len(example.pixels), values.index(example.value)))
-        accuracy = balanced_accuracy(np.concatenate(truth), np.concatenate(found))
-        points.append((count, accuracy))
+        points.append((count, balanced_accuracy(*_tried(recipe, train, test, values))))
     return tuple(points)
+
+
+def _click_curve(
+    recipe: str,
+    examples: Sequence[Example],
+    values: Sequence[int],
+    tested: HeldOut,
+) -> Steps[tuple[tuple[int, float], ...]]:
+    """Train on the first marks of each class only; test on what was held out."""
+    folds = [int(fold) for fold in np.unique(tested.fold)][:_CURVE_FOLDS]
+    points: dict[int, float] = {}
+    for number, share in enumerate(_SHARES):
+        yield Progress(number, len(_SHARES), "learning curve against marks")
+        truth, found, used = [], [], []
+        for fold in folds:
+            train, test = tested.folds.split(fold)
+            first = _first([examples[i] for i in train], share)
+            one, other = _tried(recipe, first, [examples[i] for i in test], values)
+            truth.append(one)
+            found.append(other)
+            used.append(len(first))
+            yield Progress(number, len(_SHARES), "learning curve against marks")
+        accuracy = balanced_accuracy(np.concatenate(truth), np.concatenate(found))
+        points[round(float(np.mean(used)))] = accuracy
+    return tuple(sorted(points.items()))
+
+
+def _first(examples: Sequence[Example], share: float) -> list[Example]:
+    """Return the first marks of each class, one at least, in their order."""
+    most = Counter(example.value for example in examples)
+    left = {value: max(1, round(share * count)) for value, count in most.items()}
+    kept = []
+    for example in examples:
+        if left[example.value]:
+            left[example.value] -= 1
+            kept.append(example)
+    return kept
+
+
+def _tried(
+    recipe: str,
+    train: Sequence[Example],
+    test: Sequence[Example],
+    values: Sequence[int],
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the true and the found column of each pixel of ``test``."""
+    experts = [fit_part(part, train) for part in PARTS[recipe]]
+    found, truth = [], []
+    for example in test:
+        parts = pixel_logits(experts, example.features, example.pixels)
+        found.append(np.mean(parts, axis=0).argmax(1))
+        truth.append(np.full(len(example.pixels), values.index(example.value)))
+    return np.concatenate(truth), np.concatenate(found)
 
 
 def _warnings(

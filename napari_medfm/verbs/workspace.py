@@ -14,11 +14,12 @@ from napari_medfm.core.calls import Call
 from napari_medfm.core.changes import Change, Keeper, Move, answer_digest
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
-from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.specs import Encoder, Segmenter
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.crops import CropCache
 from napari_medfm.engine.store import EmbeddingStore
+from napari_medfm.engine.validate import Report
 from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.planes import FeatureCache, IndexCache, PlaneReader
 
@@ -45,6 +46,8 @@ class Workspace:
     ----------
     given
         What scripts call the arrays that were passed in; each another.
+    tested
+        The newest report of each level, and the annotations that it is about.
     similar
         How the last similarity map of each image (by its uid) was made.
     record
@@ -72,6 +75,7 @@ class Workspace:
         self.history: list[Call] = []
         self.given: set[str] = set()
         self.similar: dict[int, dict[str, Any]] = {}
+        self.tested: dict[str, tuple[tuple[Annotation, ...], Report]] = {}
         self.record: list[Change] = []
         self.taken = 0
         self.keeper: Keeper | None = None

@@ -21,6 +21,7 @@ from napari_medfm.widgets.missing_models import MissingModels
 from napari_medfm.widgets.model_panel import ModelPanel
 from napari_medfm.widgets.parts import Section, connect
 from napari_medfm.widgets.prompt_panel import PromptPanel
+from napari_medfm.widgets.review_panel import ReviewPanel
 from napari_medfm.widgets.runner import QtRunner
 from napari_medfm.widgets.settings import session_from_settings
 from napari_medfm.widgets.similar_panel import SimilarPanel
@@ -75,6 +76,7 @@ class MedfmWidget(QWidget):
             "Similar": SimilarPanel(desk),
             "Prompt": PromptPanel(desk),
             "Label": LabelPanel(desk),
+            "Review": ReviewPanel(desk),
             "Export": ExportPanel(desk),
         }
         self.sections = {

@@ -78,6 +78,15 @@ def button(
     return made
 
 
+def heading(text: str) -> QLabel:
+    """Return the title of a part of a panel."""
+    made = QLabel(text)
+    font = made.font()
+    font.setBold(True)
+    made.setFont(font)
+    return made
+
+
 def row(*widgets: QWidget) -> QWidget:
     """Return widgets side by side, sharing the width."""
     holder = QWidget()

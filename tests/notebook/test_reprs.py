@@ -67,6 +67,18 @@ def test_a_prediction_and_its_head(session, disc):
     assert "a &amp; b" in card
 
 
+def test_a_report_shows_sentences_and_plots(session):
+    for name, places in (
+        ("a & b", [(70, 110), (60, 100), (80, 120), (75, 100)]),
+        ("background", [(10, 10), (150, 20), (150, 180), (10, 180)]),
+    ):
+        session.annotate("<b>ct</b>", name, points=places)
+    html = reprs.report_html(session.report("ridge"))
+    assert "a &amp; b" in html
+    assert "one image only" in html
+    assert html.count("<svg") == html.count("</svg>") >= 3
+
+
 def test_every_model_has_a_card():
     for spec in list_models():
         html = reprs.model_html(spec)

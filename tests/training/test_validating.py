@@ -70,6 +70,11 @@ def test_a_report_on_two_images(examples, classes):
     assert found.label_counts == {"background": 20, "top": 20}
     assert [count for count, _ in found.learning_curve] == [1]
     assert found.as_dict()["recipe"] == "ridge"
+    marks = [count for count, _ in found.click_curve]
+    assert marks == sorted(set(marks))
+    assert marks[-1] == 20
+    assert marks[0] == pytest.approx(5, abs=1)
+    assert found.click_curve[-1][1] > 0.7
     assert "balanced accuracy" in found.lines()
     assert np.sum(found.confusion) == 40
     assert np.trace(found.confusion) > 28
