@@ -22,7 +22,6 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.results import Mask, Prediction
-from napari_medfm.core.runs import Values
 from napari_medfm.core.specs import Encoder, ModelSpec, Segmenter
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.weights import cache_folder
@@ -260,17 +259,10 @@ class Session:
         BadFile
             If the file is damaged; nothing in it is ever run.
         """
-        from napari_medfm.verbs.importing import labels_from
+        from napari_medfm.verbs.importing import labels_from, take_in
 
         found = labels_from(self.workspace, image, path, class_name, anywhere)
-        for name, colour in found.new:
-            self.add_class(name, colour)
-        facts: dict[str, Any] = {"origin": "imported", "provenance": found.provenance}
-        self.accept(image, Values.of(found.values), **facts)
-        for name, mask in found.whole:
-            self.accept(image, mask, name, **facts)
-        present = set(np.unique(found.values).tolist())
-        return [c.name for c in self.classes if c.value and c.value in present]
+        return take_in(self, image, found)
 
     def labels(self, image: str) -> NDArray[np.unsignedinteger[Any]]:
         """Return the label map of all that was accepted, of the image's shape."""

@@ -15,6 +15,7 @@ from napari_medfm.bridge.edits import Edits
 from napari_medfm.bridge.export import Exporting
 from napari_medfm.bridge.facts import problem_with
 from napari_medfm.bridge.gestures import Gestures
+from napari_medfm.bridge.importing import Importing
 from napari_medfm.bridge.keys import Keys
 from napari_medfm.bridge.labels import LabelsView
 from napari_medfm.bridge.live import Live
@@ -84,6 +85,7 @@ class Desk:
         self.live = Live(self)
         self.review = Review(self)
         self.exporting = Exporting(self)
+        self.importing = Importing(self)
         self.labels = LabelsView(self)
         self.edits = Edits(self)
         self.saving = Saving(self)

@@ -9,6 +9,14 @@ class BadInput(MedfmError, ValueError):
     """The caller's image, prompt, label or option does not fit."""
 
 
+class LiesElsewhere(BadInput):
+    """Labels lie on another grid than their image; they may still be its voxels."""
+
+
+class NamesMissing(BadInput):
+    """Labels hold many values without names, as if each were an object."""
+
+
 class BadFile(MedfmError, ValueError):
     """A file is damaged, hostile, or not of the kind it claims to be."""
 

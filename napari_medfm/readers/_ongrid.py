@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.core.errors import BadInput
+from napari_medfm.core.errors import BadInput, LiesElsewhere
 from napari_medfm.core.image import Image
 
 _CLOSE = 0.05
@@ -67,7 +67,7 @@ def _same_shape(path: Path, values: NDArray[Any], image: Image) -> NDArray[Any]:
 
 
 def _elsewhere(path: Path, image: Image) -> BadInput:
-    return BadInput(
+    return LiesElsewhere(
         f"{path.name} lies on another grid than {image.name!r}: resample it onto the "
         "image first; or anywhere=True, if you know that its voxels are the image's"
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.arguments import path_of, text_of
-from napari_medfm.core.errors import BadInput
+from napari_medfm.core.errors import BadInput, NamesMissing
 from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.runs import Values
 from napari_medfm.engine.provenance import version
 from napari_medfm.readers.labels import ReadLabels, read_labels
 from napari_medfm.verbs.workspace import Workspace
@@ -87,6 +89,29 @@ def labels_from(
     )
 
 
+class TakesLabels(Protocol):
+    """The verbs of a session that an import is written down as."""
+
+    add_class: Callable[..., Any]
+    accept: Callable[..., Any]
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """Its classes."""
+
+
+def take_in(session: TakesLabels, image: str, found: Imported) -> list[str]:
+    """Accept what was read; return the classes that there are labels of now."""
+    for name, colour in found.new:
+        session.add_class(name, colour)
+    facts: dict[str, Any] = {"origin": "imported", "provenance": found.provenance}
+    session.accept(image, Values.of(found.values), **facts)
+    for name, mask in found.whole:
+        session.accept(image, mask, name, **facts)
+    present = set(np.unique(found.values).tolist())
+    return [c.name for c in session.classes if c.value and c.value in present]
+
+
 def _wanted(
     path: Path,
     found: ReadLabels,
@@ -100,7 +125,7 @@ def _wanted(
     mine = {c.value: c.name for c in classes}
     unnamed = [v for v in present if v not in found.names and v not in mine]
     if len(unnamed) > _MAX_NEW:
-        raise BadInput(
+        raise NamesMissing(
             f"{path.name} holds {len(unnamed)} values without names, as if each were "
             "an object: give class_name to take them all as one class"
         )

@@ -1,4 +1,4 @@
-"""Step 5: take it with you."""
+"""The last step: take it with you, and bring in what others made."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from qtpy.QtWidgets import (
 
 from napari_medfm.bridge.catalogue import restricted
 from napari_medfm.bridge.desk import Desk
+from napari_medfm.bridge.importing import KINDS
 from napari_medfm.widgets.parts import Hint, button, row
 
 _HEADS = "Heads (*.head.safetensors *.safetensors)"
 
 
 class ExportPanel(QWidget):
-    """Exports masks and head, loads a head, copies the session as Python."""
+    """Exports masks and head, loads a head and labels, copies the session as Python."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -45,22 +46,7 @@ class ExportPanel(QWidget):
             "Writes the accepted labels; if there are none, what the head predicts.",
             self._export_masks,
         )
-        self._head = button(
-            "Export head…",
-            "Writes what was learned as one small file, to be used on other images, "
-            "here or elsewhere. It holds no pixels.",
-            self._export_head,
-        )
-        self._load = button(
-            "Load head…",
-            "Uses a head made before on the image in hand.",
-            self._load_head,
-        )
-        self._copy = button(
-            "Copy as Python",
-            "Copies a script that does all of this again, without the window.",
-            self._copy_script,
-        )
+        self._make_files()
         self._licence = Hint()
         self._making = Hint()
         self._making.setAccessibleName("How the labels were made")
@@ -74,11 +60,37 @@ class ExportPanel(QWidget):
             self._masks,
             self._mind,
             row(self._head, self._load),
-            self._copy,
+            row(self._import, self._copy),
             self._licence,
         ):
             layout.addWidget(part)
         self._offered: object = None
+
+    def _make_files(self) -> None:
+        """Make the buttons for heads, labels and the script."""
+        self._head = button(
+            "Export head…",
+            "Writes what was learned as one small file, to be used on other images, "
+            "here or elsewhere. It holds no pixels.",
+            self._export_head,
+        )
+        self._load = button(
+            "Load head…",
+            "Uses a head made before on the image in hand.",
+            self._load_head,
+        )
+        self._import = button(
+            "Import labels…",
+            "Takes labels made elsewhere into this image, with their class names: "
+            "NIfTI, NRRD, TIFF, PNG, DICOM-SEG, RTSTRUCT, COCO, GeoJSON. They replace "
+            "what was accepted; undo brings that back.",
+            self._import_labels,
+        )
+        self._copy = button(
+            "Copy as Python",
+            "Copies a script that does all of this again, without the window.",
+            self._copy_script,
+        )
 
     def _make_mind(self) -> None:
         """Make what is shown before a file is written that has something to mind."""
@@ -114,6 +126,7 @@ class ExportPanel(QWidget):
         accepted = any(item.image == desk.image for item in state.accepted)
         something = accepted or state.head is not None or bool(state.masks)
         self._masks.setEnabled(something and desk.image is not None)
+        self._import.setEnabled(desk.image is not None)
         self._head.setEnabled(state.head is not None)
         self._hint.setText(
             "The accepted labels are written."
@@ -167,6 +180,14 @@ class ExportPanel(QWidget):
         if chosen:
             self._folder = Path(chosen).parent
             self._desk.exporting.load_head(chosen)
+
+    def _import_labels(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Import labels", str(self._folder), KINDS
+        )
+        if chosen:
+            self._folder = Path(chosen).parent
+            self._desk.importing.labels(Path(chosen))
 
     def _copy_script(self) -> None:
         clipboard = QApplication.clipboard()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from persons import Person
 from states import same_state
 from toys import ToyEncoder, ToySegmenter
 
@@ -13,26 +14,6 @@ from napari_medfm.bridge.finding import desk_of
 from napari_medfm.bridge.running import InlineRunner
 from napari_medfm.project.lock import InUse
 from napari_medfm.session import Session
-
-
-class Person:
-    """Answers what is asked, in order, and remembers the questions."""
-
-    def __init__(self):
-        self.answers, self.places, self.asked = [], [], []
-
-    def choose(self, question):
-        self.asked.append(question)
-        answer = self.answers.pop(0)
-        known = {"cancel"} | {key for key, _ in question.choices}
-        assert answer in known, f"{answer!r} is none of {known}"
-        return answer
-
-    def save_where(self, title, start, kind):
-        return self.places.pop(0)
-
-    def folder_where(self, title, start):
-        return self.places.pop(0)
 
 
 class OnDesk:
