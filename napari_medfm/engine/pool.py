@@ -24,8 +24,16 @@ def log_loss(
     logits, index, weights
         (n, classes), column of the true class (n,), weight of each row (n,).
     """
+    return float(np.average(row_losses(logits, index), weights=weights))
+
+
+def row_losses(
+    logits: NDArray[np.floating], index: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Return minus the log-probability of the true class of each row (n,)."""
     probability = softmax(logits)[np.arange(len(index)), index]
-    return float(np.average(-np.log(np.maximum(probability, 1e-12)), weights=weights))
+    losses: Doubles = -np.log(np.maximum(probability, 1e-12))
+    return losses
 
 
 def pool_weights(

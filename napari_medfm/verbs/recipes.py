@@ -50,14 +50,35 @@ PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
 )
 
 
-def fit_part(part: Part, examples: Sequence[Example]) -> Expert:
+class Projections:
+    """The principal axes of sets of planes, each computed once.
+
+    They need no labels, so experts of all folds over the same planes share them.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], Projection] = {}
+
+    def of(self, examples: Sequence[Example]) -> Projection:
+        """Return the axes of the planes that examples lie on."""
+        planes = list({e.features.key: e.features for e in examples}.values())
+        key = tuple(sorted(id(plane) for plane in planes))
+        if key not in self._known:
+            self._known[key] = Projection.of(planes)
+        return self._known[key]
+
+
+def fit_part(
+    part: Part, examples: Sequence[Example], projections: Projections | None = None
+) -> Expert:
     """Fit one expert to examples in their order."""
     if part.head == "ridge":
         return Expert(
             part.kind, Ridge(**dict(part.settings)).fit_sums(token_sums(examples))
         )
-    planes = list({e.features.key: e.features for e in examples}.values())
-    projection = Projection.of(planes) if part.kind == "blend" else None
+    projection = None
+    if part.kind == "blend":
+        projection = (projections or Projections()).of(examples)
     rows, values, weights = stacked(examples, part.kind, projection)
     head = heads.make(part.head, **dict(part.settings))
     head.fit(rows, values, weights)
@@ -72,9 +93,9 @@ class HeldOut:
     ----------
     logits
         Part -> float32 (n, classes).
-    index, weights, fold
-        Per pixel: the column of the true class, a weight that balances classes, and the
-        fold that tested it.
+    index, weights, fold, example
+        Per pixel: the column of the true class, a weight that balances classes, the
+        fold that tested it, and the number of its example.
     folds
         How the examples were cut.
     """
@@ -83,23 +104,29 @@ class HeldOut:
     index: NDArray[np.intp]
     weights: NDArray[np.float64]
     fold: NDArray[np.intp]
+    example: NDArray[np.intp]
     folds: Folds
 
 
 def held_out(
-    examples: Sequence[Example], parts: Sequence[Part], values: Sequence[int]
+    examples: Sequence[Example],
+    parts: Sequence[Part],
+    values: Sequence[int],
+    projections: Projections | None = None,
 ) -> Steps[HeldOut | None]:
     """Predict every example by experts trained without its group.
 
     Folds that leave fewer classes to train on are passed over. None if all do: then
     nothing honest can be said.
     """
+    projections = projections or Projections()
     folds = folds_of(
         [e.group for e in examples], np.array([_place(e) for e in examples])
     )
     found: dict[Part, list[NDArray[np.float32]]] = {part: [] for part in parts}
     truth: list[NDArray[np.intp]] = []
     number: list[NDArray[np.intp]] = []
+    origin: list[NDArray[np.intp]] = []
     for fold in range(folds.count):
         train, test = folds.split(fold)
         if {examples[i].value for i in train} != set(values):
@@ -107,14 +134,16 @@ def held_out(
         fitted = []
         for part in parts:
             yield Progress(fold, folds.count, f"validating {part.head}")
-            fitted.append(fit_part(part, [examples[i] for i in train]))
-        for example in (examples[i] for i in test):
+            fitted.append(fit_part(part, [examples[i] for i in train], projections))
+        for i in test:
+            example = examples[i]
             pixels = _tested(example)
             scores = pixel_logits(fitted, example.features, pixels)
             for part, score in zip(parts, scores, strict=True):
                 found[part].append(score)
             truth.append(np.full(len(pixels), values.index(example.value)))
             number.append(np.full(len(pixels), fold))
+            origin.append(np.full(len(pixels), i))
     if not truth:
         return None
     index = np.concatenate(truth)
@@ -123,6 +152,7 @@ def held_out(
         index,
         balanced(index.astype(np.int64), None),
         np.concatenate(number),
+        np.concatenate(origin),
         folds,
     )
 

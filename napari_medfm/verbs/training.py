@@ -14,11 +14,18 @@ from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.engine.calibrate import fitted_biases, log_prior
 from napari_medfm.engine.features import PlaneFeatures
-from napari_medfm.engine.pool import log_loss, pool_weights
+from napari_medfm.engine.pool import pool_weights, row_losses
 from napari_medfm.engine.provenance import version
 from napari_medfm.verbs.examples import Example, examples_of
 from napari_medfm.verbs.predicting import pixel_logits
-from napari_medfm.verbs.recipes import PARTS, HeldOut, fit_part, held_out, honest_logits
+from napari_medfm.verbs.recipes import (
+    PARTS,
+    HeldOut,
+    Projections,
+    fit_part,
+    held_out,
+    honest_logits,
+)
 from napari_medfm.verbs.trained import Expert, TrainedModel
 
 __all__ = ["RECIPES", "Example", "Expert", "TrainedModel", "examples_of", "train"]
@@ -29,7 +36,7 @@ CANDIDATES = ("pool", "blend", "logistic", "ridge", "forest")
 _SMOOTHING = 1.5
 _PRIOR_WEIGHT = 0.5
 _PRIOR_PIXELS = 2000
-_TIE = 0.02
+_SURE = 2.0
 
 
 def train(
@@ -137,7 +144,8 @@ def _pooled(
     candidates = CANDIDATES if recipe == "auto" else (recipe,)
     parts = list(dict.fromkeys(part for name in candidates for part in PARTS[name]))
     values = [c.value for c in classes]
-    tested = yield from held_out(examples, parts, values)
+    projections = Projections()
+    tested = yield from held_out(examples, parts, values, projections)
     chosen, table = choose(candidates, tested)
     own = PARTS[chosen]
     if tested is None:
@@ -147,7 +155,7 @@ def _pooled(
     experts = []
     for number, (part, weight) in enumerate(zip(own, weights, strict=True)):
         yield Progress(number, len(own) + 1, f"training {part.head}")
-        fitted = fit_part(part, examples)
+        fitted = fit_part(part, examples, projections)
         experts.append(replace(fitted, weight=float(weight)))
     yield Progress(len(own), len(own) + 1, "estimating the prior")
     bias = _prior(experts, context, len(classes))
@@ -166,26 +174,33 @@ def _pooled(
 def choose(
     candidates: Sequence[str], tested: HeldOut | None
 ) -> tuple[str, dict[str, Any]]:
-    """Pick the recipe of least held-out log-loss; the first named wins a near tie.
+    """Pick a recipe by log-loss on held-out labels; the first named is the one to beat.
+
+    Another must be better than it by more than twice the standard error of the
+    difference, which is taken over annotations, each with one voice: the loss of a few
+    clicks is a coarse judge.
 
     Returns
     -------
     recipe, table
         The table holds the loss of every candidate, how it was found, and the reason.
     """
+    usual = candidates[0]
     if tested is None:
         why = "each class was labelled in one place only: nothing could be held out"
-        return candidates[0], {"how": "none", "losses": {}, "reason": why}
-    losses = {
-        name: log_loss(honest_logits(PARTS[name], tested), tested.index, tested.weights)
-        for name in candidates
-    }
-    best = min(losses.values())
-    chosen = next(name for name in candidates if losses[name] <= best + _TIE)
-    reason = f"{chosen} has the least log-loss on labels it was not trained on"
-    if losses[chosen] > best:
+        return usual, {"how": "none", "losses": {}, "reason": why}
+    voices = {name: _losses(name, tested) for name in candidates}
+    losses = {name: float(voice.sum()) for name, voice in voices.items()}
+    best = min(candidates, key=lambda name: losses[name])
+    gain, doubt = losses[usual] - losses[best], _doubt(voices[usual] - voices[best])
+    sure = gain > _SURE * doubt
+    chosen = best if sure else usual
+    if chosen == best:
+        reason = f"{chosen} has the least log-loss on labels it was not trained on"
+    else:
         reason = (
-            f"{chosen} is within {_TIE} of the least log-loss and is the safer choice"
+            f"{best} has {gain:.2f} less log-loss than {usual} on labels it was not "
+            f"trained on, but these are too few to be sure (standard error {doubt:.2f})"
         )
     return chosen, {
         "how": tested.folds.how,
@@ -193,6 +208,22 @@ def choose(
         "losses": losses,
         "reason": reason,
     }
+
+
+def _losses(recipe: str, tested: HeldOut) -> NDArray[np.float64]:
+    """Each annotation's share of the mean log-loss; they add up to it."""
+    logits = honest_logits(PARTS[recipe], tested)
+    rows = row_losses(logits, tested.index) * tested.weights / tested.weights.sum()
+    _, voice = np.unique(tested.example, return_inverse=True)
+    return np.bincount(voice, rows)
+
+
+def _doubt(shares: NDArray[np.float64]) -> float:
+    """Standard error of a sum of shares, as of independent annotations."""
+    count = len(shares)
+    if count < 2:
+        return float("inf")
+    return float(np.sqrt(count) * shares.std(ddof=1))
 
 
 def _prior(
