@@ -10,6 +10,7 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Layer
 from psygnal import Signal
 
+from napari_medfm.bridge.batch import Batch
 from napari_medfm.bridge.binding import Binding
 from napari_medfm.bridge.edits import Edits
 from napari_medfm.bridge.export import Exporting
@@ -90,6 +91,7 @@ class Desk:
         self.edits = Edits(self)
         self.saving = Saving(self)
         self.projects = Projects(self)
+        self.batch = Batch(self)
         self.keys = Keys(self)
         self.binding.on_bound = self.placing.watch
         self.binding.on_removed = self._image_removed

@@ -13,6 +13,7 @@ from typing_extensions import override
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.finding import desk_of
 from napari_medfm.session import Session
+from napari_medfm.widgets.batch_panel import BatchPanel
 from napari_medfm.widgets.closing import Closing
 from napari_medfm.widgets.export_panel import ExportPanel
 from napari_medfm.widgets.header import Header
@@ -78,6 +79,7 @@ class MedfmWidget(QWidget):
             "Label": LabelPanel(desk),
             "Review": ReviewPanel(desk),
             "Export": ExportPanel(desk),
+            "Batch": BatchPanel(desk),
         }
         self.sections = {
             title: Section(number, title, panel)

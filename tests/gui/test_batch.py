@@ -1,0 +1,64 @@
+"""The batch in a real window, with real threads."""
+
+import tifffile
+from qtpy.QtWidgets import QComboBox, QFileDialog, QTableWidget
+from toys import ToyEncoder
+
+
+def taught(window, disc, encoder=None):
+    one = window(disc[0], encoder=encoder)
+    session = one.desk.session
+    one.desk.live.automatic = False
+    one.desk.add_class("lesion")
+    session.annotate("ct", "lesion", points=[(70, 110), (60, 100)])
+    session.annotate("ct", "background", points=[(10, 10), (150, 20)])
+    session.fit("ridge")
+    one.rest()
+    return one
+
+
+def test_start_stop_and_go_on(window, disc, tmp_path, monkeypatch, heartbeat):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(6):
+        tifffile.imwrite(folder / f"{number}.tif", disc[0] + number)
+    (folder / "bad.tif").write_bytes(b"II*\0 no picture")
+    encoder = ToyEncoder()
+    one = taught(window, disc, encoder)
+    encoder.delay = 0.4
+    one.open("Batch")
+    chosen = [str(folder), str(tmp_path / "masks")]
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: chosen.pop(0))
+    one.press("Add folder")
+    table = one.widget.panels["Batch"].findChild(QTableWidget)
+    one.until(lambda: table.rowCount() == 7)
+    one.press("Choose a folder")
+    kind = one.widget.panels["Batch"].findChildren(QComboBox)[1]
+    kind.setCurrentText("tif")
+    kind.textActivated.emit("tif")
+    one.qtbot.wait(50)
+    heartbeat.start()
+    one.press("Start")
+
+    def state(row):
+        return table.item(row, 1).text()
+
+    one.until(lambda: state(0) == "written", timeout=30_000)
+    one.press("Stop")
+    longest = heartbeat.stop()
+    assert longest < 0.4
+    one.rest()
+    one.qtbot.wait(1000)
+    waiting = sum(state(row) == "waiting" for row in range(7))
+    assert waiting >= 4
+    encoder.delay = 0.0
+    one.press("Start")
+    one.until(lambda: not one.desk.batch.running, timeout=60_000)
+    one.qtbot.wait(50)
+    found = [state(row) for row in range(7)]
+    assert found[0] == "there already"
+    assert found.count("⚠ failed") == 1
+    assert "waiting" not in found
+    assert len(list((tmp_path / "masks").glob("*.tif"))) == 6
+    bad = found.index("⚠ failed")
+    assert "bad.tif" in table.item(bad, 1).toolTip()
