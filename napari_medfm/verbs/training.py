@@ -215,7 +215,7 @@ def _losses(recipe: str, tested: HeldOut) -> NDArray[np.float64]:
     logits = honest_logits(PARTS[recipe], tested)
     rows = row_losses(logits, tested.index) * tested.weights / tested.weights.sum()
     _, voice = np.unique(tested.example, return_inverse=True)
-    return np.bincount(voice, rows)
+    return np.bincount(voice, rows).astype(np.float64)
 
 
 def _doubt(shares: NDArray[np.float64]) -> float:
