@@ -31,6 +31,11 @@ def position(text: str) -> tuple[float, ...]:
     return found
 
 
+def positions(text: str) -> tuple[tuple[float, ...], ...]:
+    """Read "row,col row,col ..."."""
+    return tuple(position(part) for part in text.split())
+
+
 def box(text: str) -> tuple[float, ...]:
     """Read "row0,col0,row1,col1"."""
     found = numbers(text)

@@ -1,17 +1,21 @@
-"""``napari-medfm segment``: one object from a box or clicks, as a mask file."""
+"""``napari-medfm segment``: one object from prompts, or all there are, as a file."""
 
 from __future__ import annotations
 
 import os
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_medfm.commands import options
+from napari_medfm.commands.instances import write_all
 from napari_medfm.commands.say import Stopwatch, UsageError, say, warn
 from napari_medfm.core.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_medfm.core.results import Mask
     from napari_medfm.session import Session
 
@@ -20,9 +24,10 @@ def register(commands: options.Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "segment",
-        help="outline one object from a box or clicks",
-        description="Outline one object from a box, clicks, or both, and write the "
-        "mask with its provenance beside it.",
+        help="outline one object from a box or clicks, or all objects",
+        description="Outline one object from any mix of box, clicks, lasso, stroke and "
+        "an earlier mask, or every object, and write the mask with its provenance "
+        "beside it.",
     )
     parser.add_argument("image", type=Path, metavar="IMAGE")
     parser.add_argument(
@@ -43,6 +48,26 @@ def register(commands: options.Commands) -> None:
         default=[],
         metavar="R,C",
         help="a place beside the object; may be given again",
+    )
+    parser.add_argument(
+        "--polygon",
+        type=options.positions,
+        metavar='"R,C R,C ..."',
+        help="a lasso around the object, which is not left",
+    )
+    parser.add_argument(
+        "--scribble",
+        type=options.positions,
+        metavar='"R,C R,C ..."',
+        help="a stroke on the object",
+    )
+    parser.add_argument(
+        "--mask", type=Path, metavar="FILE", help="a mask to correct by the clicks"
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="every object that can be told apart, numbered, without prompts",
     )
     parser.add_argument(
         "--plane", type=int, metavar="Z", help="plane of a volume, from 0"
@@ -92,6 +117,8 @@ def run(args: Namespace) -> int:
     if args.propagate and image.ndim == 2:
         raise BadInput(f"{args.image} is a picture: --propagate is for volumes")
     image.plane_indices(args.to)
+    if args.all:
+        return write_all(session, name, args)
     with watch.timed():
         mask = _mask(session, name, args)
     say(
@@ -118,8 +145,15 @@ def _check(args: Namespace) -> None:
     """Refuse what cannot work before anything is loaded."""
     from napari_medfm.exporters import format_of
 
-    if args.box is None and not args.point:
-        raise UsageError("segment needs --box R0,C0,R1,C1 or --point R,C")
+    prompts = [args.box, args.point, args.polygon, args.scribble, args.mask]
+    if args.all and (any(prompts) or args.not_point or args.propagate or args.script):
+        raise UsageError(
+            "--all takes no prompts, --propagate or --script: it finds every object"
+        )
+    if not args.all and not any(prompts):
+        raise UsageError(
+            "segment needs --box R0,C0,R1,C1, --point R,C, another prompt, or --all"
+        )
     if args.to is not None and not args.propagate:
         raise UsageError("--to goes with --propagate")
     format_of(args.out)
@@ -133,14 +167,26 @@ def _check(args: Namespace) -> None:
 def _mask(session: Session, name: str, args: Namespace) -> Mask:
     points = [*args.point, *args.not_point]
     labels = [1] * len(args.point) + [0] * len(args.not_point)
+    plane = session.images[name].plane_index(args.plane)
     mask = session.segment(
         name,
         box=args.box,
         points=points or None,
         point_labels=labels or None,
+        mask=None if args.mask is None else _earlier(session, name, args.mask, plane),
         plane=args.plane,
+        polygon=args.polygon,
+        scribble=args.scribble,
     )
     if not args.propagate:
         return mask
-    plane = session.images[name].plane_index(args.plane)
     return session.propagate(name, mask, plane=plane, to=args.to)
+
+
+def _earlier(
+    session: Session, name: str, path: Path, plane: int
+) -> NDArray[np.unsignedinteger[Any]]:
+    from napari_medfm.readers.labels import read_labels
+
+    values = read_labels(path, session.images[name]).values
+    return values if values.ndim == 2 else values[plane]

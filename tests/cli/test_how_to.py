@@ -52,7 +52,8 @@ def test_python_page(ct_files, capsys):
 
 
 def test_shell_page(ct_files, head_file, shell):
-    (ct_files / "slide.png").write_bytes(_picture())
+    for name in ("slide.png", "cells.png"):
+        (ct_files / name).write_bytes(_picture())
     (ct_files / "scans").mkdir()
     (ct_files / "scans" / "ct4.nii.gz").write_bytes(
         (ct_files / "ct1.nii.gz").read_bytes()

@@ -9,7 +9,7 @@ WRONG = [
     ([], "usage"),
     (["fly"], "invalid choice"),
     (["models"], "usage"),
-    (["segment", "x.tif", "--out", "y.tif"], "--box R0,C0,R1,C1 or --point"),
+    (["segment", "x.tif", "--out", "y.tif"], "--box R0,C0,R1,C1, --point R,C"),
     (["segment", "x.tif", "--out", "y.tif", "--box", "1,2,3"], "row0,col0,row1,col1"),
     (["segment", "x.tif", "--out", "y.tif", "--point", "1,2,3"], "row,col"),
     (["segment", "x.tif", "--out", "y.tif", "--point", "a,b"], "not numbers"),

@@ -56,6 +56,66 @@ def test_clicks_to_mask_file(shell, disc_file, tmp_path):
     assert dice(np.asarray(Image.open(out)) == 1, truth) > 0.8
 
 
+def test_a_lasso_a_stroke_and_a_mask(shell, disc_file, tmp_path):
+    image, truth = disc_file
+    lasso = ["segment", image, "--polygon", "30,70 30,150 110,150 110,70"]
+    assert shell(*lasso, "--out", tmp_path / "lasso.tif")[0] == 0
+    assert dice(tifffile.imread(tmp_path / "lasso.tif") == 1, truth) > 0.9
+    stroke = ["segment", image, "--scribble", "70,95 70,110 70,125"]
+    assert shell(*stroke, "--out", tmp_path / "stroke.tif")[0] == 0
+    assert dice(tifffile.imread(tmp_path / "stroke.tif") == 1, truth) > 0.8
+    half = np.where(np.arange(truth.shape[1]) < 110, truth, 0).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "half.tif", half)
+    words = ["segment", image, "--mask", tmp_path / "half.tif", "--point", "70,120"]
+    assert shell(*words, "--out", tmp_path / "whole.tif")[0] == 0
+    whole = tifffile.imread(tmp_path / "whole.tif") == 1
+    assert dice(whole, truth) > dice(half > 0, truth) + 0.1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--polygon", "1,1 2"], 2, "row,col"),
+        (["--polygon", "1,1 5,5"], 1, "three or more corners"),
+        (["--mask", "nothing.tif"], 1, "nothing.tif"),
+        (["--all", "--point", "5,5"], 2, "--all takes no prompts"),
+        ([], 2, "or --all"),
+    ],
+)
+def test_prompts_that_say_nothing(shell, disc_file, tmp_path, words, code, says):
+    given = ["segment", disc_file[0], *words, "--out", tmp_path / "mask.tif"]
+    found, _, errors = shell(*given)
+    assert found == code
+    assert says in " ".join(errors.split())
+    assert not (tmp_path / "mask.tif").exists()
+
+
+def test_every_object_with_a_number(shell, tmp_path):
+    grey = np.full((140, 140), 20, np.uint8)
+    grey[20:50, 20:50] = grey[80:115, 70:110] = 220
+    tifffile.imwrite(tmp_path / "two.tif", grey)
+    words = ["segment", tmp_path / "two.tif", "--all", "--class-name", "cell"]
+    code, output, errors = shell(*words, "--out", tmp_path / "cells.tif")
+    assert (code, errors) == (0, "")
+    assert "2 objects" in output
+    numbers = tifffile.imread(tmp_path / "cells.tif")
+    seen = {numbers[35, 35], numbers[95, 90]}
+    assert seen == {1, 2}
+    square = np.zeros(grey.shape, bool)
+    square[20:50, 20:50] = True
+    assert dice(numbers == numbers[35, 35], square) > 0.9
+    record = json.loads((tmp_path / "cells.tif.provenance.json").read_text())
+    assert record["models"][0]["name"] == "toy-segmenter"
+
+
+def test_no_object_at_all(shell, tmp_path):
+    tifffile.imwrite(tmp_path / "flat.tif", np.full((90, 90), 7, np.uint8))
+    words = ["segment", tmp_path / "flat.tif", "--all", "--out", tmp_path / "o.tif"]
+    code, _, errors = shell(*words)
+    assert code == 1
+    assert "no object stands out" in " ".join(errors.split())
+
+
 def test_a_mask_that_no_outline_supports_is_said_to_be_one(
     shell, toy_models, tmp_path, monkeypatch
 ):

@@ -1,0 +1,62 @@
+"""``napari-medfm segment --all``: every object of a plane, as a map of numbers."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medfm.commands.say import Stopwatch, counted, say, warn
+from napari_medfm.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from napari_medfm.session import Session
+
+
+def write_all(session: Session, name: str, args: Namespace) -> int:
+    """Outline all objects and write them: 0 is nothing, 1 ... n the objects.
+
+    Raises
+    ------
+    BadInput
+        If there is none.
+    """
+    from napari_medfm.core.labels import LabelClass
+    from napari_medfm.engine.provenance import provenance_of
+    from napari_medfm.exporters import export_labels
+    from napari_medfm.verbs.classes import PALETTE
+    from napari_medfm.verbs.models import model_facts
+
+    image = session.images[name]
+    watch = Stopwatch()
+    with watch.timed():
+        found = session.segment_all(name, plane=args.plane)
+    count = int(found.max(initial=0))
+    if not count:
+        raise BadInput(
+            f"{args.image}: no object stands out. Outline one by --box or --point, or "
+            "train a head"
+        )
+    objects = counted(range(count), "object")
+    say(f"{objects}, {watch.seconds:.1f} s with {session.segmenter}")
+    labels = np.zeros(image.shape, np.uint16)
+    labels[... if image.ndim == 2 else image.plane_index(args.plane)] = found
+    classes = [
+        LabelClass(
+            f"{args.class_name} {number}", number, PALETTE[number % len(PALETTE)]
+        )
+        for number in range(1, count + 1)
+    ]
+    content = {
+        "what": "every object that the segmenter tells apart",
+        "plane": args.plane,
+        "model": model_facts(session.workspace.segmenter.get()),
+    }
+    facts = provenance_of(image, classes=classes, content=content)
+    written = export_labels(args.out, labels, image, classes, facts)
+    for path in written:
+        say(f"wrote {path}")
+    for sentence in written.warnings:
+        warn(sentence)
+    return 0
