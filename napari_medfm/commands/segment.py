@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,43 @@ def register(commands: options.Commands) -> None:
         "beside it.",
     )
     parser.add_argument("image", type=Path, metavar="IMAGE")
+    _add_prompts(parser)
+    parser.add_argument(
+        "--plane", type=int, metavar="Z", help="plane of a volume, from 0"
+    )
+    parser.add_argument(
+        "--propagate",
+        action="store_true",
+        help="carry the mask through the other planes of a volume",
+    )
+    parser.add_argument(
+        "--to",
+        type=options.span,
+        metavar="Z0,Z1",
+        help="with --propagate: first and last plane to reach",
+    )
+    parser.add_argument(
+        "--class-name", default="object", metavar="NAME", help="what the object is"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="mask file; its suffix chooses the format, such as .nii.gz or .tif",
+    )
+    parser.add_argument(
+        "--script", type=Path, metavar="FILE", help="write the same job as Python"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that exist"
+    )
+    options.add_session(parser, "segmenter")
+    options.add_image_facts(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_prompts(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--box", type=options.box, metavar="R0,C0,R1,C1", help="around the object"
     )
@@ -69,39 +106,6 @@ def register(commands: options.Commands) -> None:
         action="store_true",
         help="every object that can be told apart, numbered, without prompts",
     )
-    parser.add_argument(
-        "--plane", type=int, metavar="Z", help="plane of a volume, from 0"
-    )
-    parser.add_argument(
-        "--propagate",
-        action="store_true",
-        help="carry the mask through the other planes of a volume",
-    )
-    parser.add_argument(
-        "--to",
-        type=options.span,
-        metavar="Z0,Z1",
-        help="with --propagate: first and last plane to reach",
-    )
-    parser.add_argument(
-        "--class-name", default="object", metavar="NAME", help="what the object is"
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="mask file; its suffix chooses the format, such as .nii.gz or .tif",
-    )
-    parser.add_argument(
-        "--script", type=Path, metavar="FILE", help="write the same job as Python"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace files that exist"
-    )
-    options.add_session(parser, "segmenter")
-    options.add_image_facts(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
