@@ -13,6 +13,7 @@ from psygnal import Signal
 from napari_medfm.bridge.batch import Batch
 from napari_medfm.bridge.binding import Binding
 from napari_medfm.bridge.edits import Edits
+from napari_medfm.bridge.effort import EffortOut
 from napari_medfm.bridge.export import Exporting
 from napari_medfm.bridge.facts import problem_with
 from napari_medfm.bridge.gestures import Gestures
@@ -92,6 +93,7 @@ class Desk:
         self.saving = Saving(self)
         self.projects = Projects(self)
         self.batch = Batch(self)
+        self.effort = EffortOut(self)
         self.keys = Keys(self)
         self.binding.on_bound = self.placing.watch
         self.binding.on_removed = self._image_removed

@@ -22,6 +22,7 @@ IDLE = 60.0
 _PROGRAM = {
     *("fit", "predict", "embed", "suggest", "report", "save", "use_encoder"),
     *("use_segmenter", "export_masks", "export_head", "export_table", "forget_past"),
+    *("export_dataset", "export_predictions", "doubtful", "rank_images"),
 }
 _HUMAN = ("edited", "imported")
 _INK, _GREY = "#1c2026", "#6e747c"
@@ -34,11 +35,12 @@ class Effort:
     Parameters
     ----------
     clicks
-        Points placed: examples, and points of prompts and of similarity.
+        Points placed: examples, points of prompts and of similarity, and objects and
+        images given to a class.
     strokes
-        Regions painted as examples.
+        Regions painted or outlined: examples, lassos and scribbles.
     boxes
-        Boxes drawn around objects.
+        Boxes drawn, around objects or as examples.
     accepted
         Masks, predictions and similar places taken into the labels.
     edits
@@ -118,33 +120,52 @@ def image_of(call: Call, change: Change) -> str | None:
     return name if isinstance(name, str) and name in change.before.images else None
 
 
-def _gesture(call: Call, prompts: dict[Any, list[Any]]) -> dict[str, int]:
-    """Return what one call adds to the counts."""
+def _gesture(call: Call, before: dict[Any, Any]) -> dict[str, int]:
+    """Return what one call adds to the counts.
+
+    Parameters
+    ----------
+    before
+        Prompts that each place had already; a prompt is repeated with each correction.
+    """
     told = _named(call)
     if call.verb == "annotate":
-        if told.get("points") is None:
-            return {"strokes": 1}
-        return {"clicks": _points(told["points"])}
-    if call.verb == "segment":
-        key, points = (told.get("image"), told.get("plane")), told.get("points") or []
-        more = [p for p in points if p not in prompts.get(key, [])]
-        prompts[key] = list(points)
-        return {"clicks": len(more), "boxes": int(told.get("box") is not None)}
-    if call.verb == "similarity":
-        key = ("similarity", told.get("image"))
-        points = [*(told.get("at") or []), *(told.get("against") or [])]
-        more = [p for p in points if p not in prompts.get(key, [])]
-        prompts[key] = points
-        return {"clicks": len(more)}
+        if told.get("points") is not None:
+            return {"clicks": _points(told["points"])}
+        return {"strokes" if told.get("box") is None else "boxes": 1}
+    if call.verb in ("annotate_image", "annotate_object"):
+        return {"clicks": 1}
+    if call.verb in _ASKING:
+        key = (call.verb, told.get("image"), told.get("plane"))
+        old, before[key] = before.get(key, {}), told
+        return {
+            "clicks": sum(_more(told, old, name) for name in _POINTS),
+            "boxes": _is_new(told, old, "box"),
+            "strokes": sum(_is_new(told, old, name) for name in _LINES),
+        }
     if call.verb == "accept":
         return {"edits" if told.get("origin") in _HUMAN else "accepted": 1}
     return {"undone": 1} if call.verb == "undo" else {}
+
+
+_ASKING = ("segment", "similarity", "segment_like")
+_POINTS, _LINES = ("points", "at", "against"), ("polygon", "scribble")
+
+
+def _more(told: dict[str, Any], old: dict[str, Any], name: str) -> int:
+    known = old.get(name) or []
+    return sum(point not in known for point in told.get(name) or [])
+
+
+def _is_new(told: dict[str, Any], old: dict[str, Any], name: str) -> int:
+    return int(told.get(name) is not None and told[name] != old.get(name))
 
 
 _ORDER = {
     "annotate": ("image", "class_name", "points", "mask", "plane"),
     "segment": ("image", "box", "points", "point_labels", "mask", "plane"),
     "similarity": ("image", "at", "against"),
+    "segment_like": ("image", "at", "against", "plane"),
     "accept": ("image", "what", "class_name", "plane", "origin"),
 }
 

@@ -78,6 +78,15 @@ class ProjectMenu(QWidget):
             projects.find_images,
         )
 
+        self._menu.addSeparator()
+        self._add(
+            "Effort as a table…",
+            "Writes clicks, strokes, edits and seconds of each image, and how much of "
+            "what was accepted nobody changed.",
+            self._desk.effort.table,
+        )
+        self._add("Effort as a picture…", "Draws them.", self._desk.effort.picture)
+
     def _add(
         self, title: str, tip: str, act: Callable[[], object], keys: str = ""
     ) -> QAction:

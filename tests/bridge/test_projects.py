@@ -383,3 +383,21 @@ def test_layers_of_the_user_stay_hidden_and_are_no_images(one, tmp_path):
     assert mine in one.viewer.layers
     assert not mine.visible
     assert one.desk.image is None
+
+
+def test_the_effort_is_written_as_table_and_picture(one, tmp_path):
+    import csv
+
+    from PIL import Image
+
+    work(one)
+    one.person.places += [tmp_path / "e.csv", tmp_path / "e"]
+    one.desk.effort.table()
+    one.desk.effort.picture()
+    with (tmp_path / "e.csv").open() as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    assert (rows["disc"]["clicks"], rows["disc"]["strokes"]) == ("2", "1")
+    assert (rows["disc"]["boxes"], rows["disc"]["accepted"]) == ("2", "1")
+    assert rows["ball"]["clicks"] == "1"
+    with Image.open(tmp_path / "e.png") as picture:
+        assert picture.width > 500

@@ -41,6 +41,25 @@ def test_gestures_and_seconds_are_counted(session, disc, clock):
     assert (a.seconds, b.seconds) == (80, 40)
 
 
+def test_each_kind_of_gesture_is_counted_once(session, disc, clock):
+    image, truth = disc
+    session.add_image(image, name="a")
+    session.add_class("lesion")
+    around = (30, 70, 110, 150)
+    session.annotate("a", "lesion", box=around)
+    session.annotate("a", "lesion", polygon=[(60, 100), (60, 120), (80, 110)])
+    session.segment("a", box=around)
+    session.segment("a", box=around, points=[(70, 110)], point_labels=[1])
+    session.segment("a", box=(20, 60, 110, 150))
+    session.annotate_image("a", "lesion")
+    session.use_objects("a", truth)
+    session.annotate_object("a", "lesion", at=(70, 110))
+    session.embed("a")
+    (a,) = session.ledger()
+    assert (a.boxes, a.strokes, a.clicks) == (3, 1, 3)
+    assert a.seconds == 90
+
+
 def test_a_pause_counts_as_a_minute(session, disc, monkeypatch):
     ticks = iter([0.0, 5.0, 5.5, 20_000.0, 20_001.0])
     monkeypatch.setattr(calls, "now", lambda: next(ticks))
