@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from qtpy.QtWidgets import QScrollArea
 from screenshot import take
 
+from napari_medfm.engine.refine import instances
 from napari_medfm.sample_data import load
 
 
@@ -51,6 +53,55 @@ def gestures(widget: Any, save: Callable[[str], None]) -> Iterator[None]:
     bar.setValue(bar.maximum())
     yield
     save("report")
+    desk.review.refinement.discard()
+    yield from objects(widget, save)
+
+
+def objects(widget: Any, save: Callable[[str], None]) -> Iterator[None]:
+    """Number the nuclei, label a few, and have the others classified."""
+    desk = widget.desk
+    image = desk.session.images["pathology"].plane()
+    desk.viewer.add_labels(nuclei(image), name="nuclei", visible=False)
+    desk.live.set_visible(False)
+    widget.open_section("Objects")
+    index = next(
+        i for i, (title, _) in enumerate(desk.objects.sources) if "nuclei" in title
+    )
+    desk.objects.sources[index][1]()
+    yield
+    names = {c.name: c.value for c in desk.classes}
+    desk.objects.take_up()
+    for name, points in load("pathology").hints.points.items():
+        if name == "background":
+            continue
+        desk.choose_class(names[name])
+        for row in nearest(desk.objects.rows, points):
+            desk.objects.label(row.number)
+            yield
+    desk.mirror.layer("pathology", "examples").visible = False
+    bar = widget.findChild(QScrollArea).verticalScrollBar()
+    bar.setValue(bar.maximum())
+    desk.objects.select(desk.objects.rows[len(desk.objects.rows) // 2].number)
+    yield
+    save("objects")
+
+
+def nuclei(image: Any) -> Any:
+    """Number what takes up much haematoxylin."""
+    from skimage.color import rgb2hed
+    from skimage.filters import gaussian, threshold_otsu
+    from skimage.morphology import remove_small_objects
+
+    stain = gaussian(rgb2hed(image[..., :3])[..., 0], 1.5)
+    mask = remove_small_objects(stain > threshold_otsu(stain), max_size=60)
+    return instances(mask)
+
+
+def nearest(rows: Any, points: Any) -> list[Any]:
+    """Return the object nearest to each point."""
+    centres = np.array([row.centre for row in rows])
+    found = [np.square(centres - point).sum(1).argmin() for point in points]
+    return [rows[k] for k in dict.fromkeys(found)]
 
 
 if __name__ == "__main__":

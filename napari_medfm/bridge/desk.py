@@ -23,6 +23,7 @@ from napari_medfm.bridge.labels import LabelsView
 from napari_medfm.bridge.live import Live
 from napari_medfm.bridge.marking import Marking
 from napari_medfm.bridge.mirror import Mirror, Role
+from napari_medfm.bridge.objects import Objects
 from napari_medfm.bridge.opening import Opening
 from napari_medfm.bridge.placing import Placing
 from napari_medfm.bridge.projects import Projects
@@ -86,6 +87,7 @@ class Desk:
         self.marking = Marking(self)
         self.live = Live(self)
         self.review = Review(self)
+        self.objects = Objects(self)
         self.exporting = Exporting(self)
         self.importing = Importing(self)
         self.labels = LabelsView(self)
@@ -130,7 +132,7 @@ class Desk:
                 self.similar.set_visible(False)
             if self.tools.armed in {"examples", "brush"}:
                 self.live.set_visible(True)
-            elif self.tools.armed in {"box", "points"}:
+            elif self.tools.armed in {"box", "points", "objects"}:
                 self.live.set_visible(False)
         self.changed.emit()
 

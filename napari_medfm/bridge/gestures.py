@@ -38,6 +38,8 @@ class Gestures:
             desk.similar.click(position, negative)
         elif tool in {"points", "box"}:
             desk.prompt.click(position, negative)
+        elif tool == "objects":
+            desk.objects.click(position, negative)
         elif tool == "erase" or negative:
             desk.marking.erase(position)
         else:

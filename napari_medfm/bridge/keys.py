@@ -45,6 +45,7 @@ class Keys:
             "P": lambda: desk.tools.toggle("points"),
             "E": lambda: desk.tools.toggle("examples"),
             "D": lambda: desk.tools.toggle("brush"),
+            "O": desk.objects.take_up,
             "M": self._minus,
             "T": desk.prompt.next_alternative,
             "N": desk.prompt.next_object,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
     from napari_medfm.verbs.refining import How, Refined
 
+_MOST = 4096 * 4096
 Subject = Literal["outline", "prediction", "labels"]
 WAYS: tuple[tuple[How, str, str], ...] = (
     ("clean", "Tidy up", "Removes crumbs and fills pinholes."),
@@ -72,6 +73,7 @@ class Refinement:
         self._asked: _Wish | None = None
         self._ask: Ask[Refined] = Ask(desk, "refine", self._question)
         self._drawn: object = None
+        self._known: tuple[object, NDArray[np.bool_] | None] | None = None
 
     @property
     def subjects(self) -> dict[Subject, str]:
@@ -79,7 +81,8 @@ class Refinement:
         desk, found = self._desk, dict[Subject, str]()
         if desk.prompt.mask is not None and desk.prompt.mask.data.any():
             found["outline"] = "the outline in hand"
-        if desk.live.prediction is not None:
+        prediction = desk.live.prediction
+        if prediction is not None and prediction.region is None:
             found["prediction"] = "the prediction"
         chosen = desk.chosen_class
         if chosen.value and self._labelled(chosen.value) is not None:
@@ -98,13 +101,20 @@ class Refinement:
         self._desk.changed.emit()
 
     def _labelled(self, value: int) -> NDArray[np.bool_] | None:
-        desk, here = self._desk, self._desk.here
-        state = desk.session.labelling
-        if here is None or not any(a.image == here[0] for a in state.accepted):
+        """Return where the plane on screen is labelled so; None if nowhere."""
+        desk, here, source = self._desk, self._desk.here, self._desk.source
+        if here is None or source is None or np.prod(source.plane_shape) > _MOST:
             return None
-        labels = desk.session.labels(here[0])
-        inside = (labels if here[1] is None else labels[here[1]]) == value
-        return inside if inside.any() else None
+        asked = desk.session.labelling.accepted, desk.scene, value
+        if self._known is None or self._known[0] != asked:
+            layer = desk.mirror.layer(here[0], "labels")
+            inside = None
+            if layer is not None:
+                data = layer.data if here[1] is None else layer.data[here[1]]
+                inside = np.asarray(data) == value
+                inside = inside if inside.any() else None
+            self._known = asked, inside
+        return self._known[1]
 
     def _question(self) -> object:
         desk, wish = self._desk, self._asked
@@ -115,7 +125,7 @@ class Refinement:
             "labels": desk.session.labelling.accepted,
         }
         subject = None if wish is None else wish.subject
-        return wish, desk.scene, id(held[subject])
+        return wish, desk.scene, held[subject]
 
     def _what(self, wish: _Wish) -> Mask | Prediction | None:
         desk, here = self._desk, self._desk.here

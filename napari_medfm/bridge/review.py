@@ -49,7 +49,7 @@ class Review:
         desk, here, found = self._desk, self._desk.here, self._desk.live.prediction
         if here is None:
             return
-        if found is None or not self.shows_uncertainty:
+        if found is None or found.region is not None or not self.shows_uncertainty:
             self._shown = None
             desk.mirror.hide(here[0], "uncertainty")
             return

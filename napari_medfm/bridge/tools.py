@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from napari.layers import Labels, Points, Shapes
 
-ToolName = Literal["similar", "box", "points", "examples", "brush", "erase"]
+ToolName = Literal["similar", "box", "points", "examples", "brush", "erase", "objects"]
 DRAGGED: frozenset[str] = frozenset({"box", "brush"})
 _CURSORS = {"box": "crosshair", "brush": "circle"}
 _STILL = 5.0

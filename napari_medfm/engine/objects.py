@@ -37,6 +37,31 @@ class ObjectRows:
     rows: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Which objects there are, how many pixels each has, and their mean positions."""
+
+    ids: NDArray[np.int64]
+    pixels: NDArray[np.int64]
+    centres: NDArray[np.float64]
+
+
+def places(labels: NDArray[np.integer[Any]]) -> Places:
+    """Count the objects of a label array.
+
+    Parameters
+    ----------
+    labels
+        Whole numbers; 0 is nothing.
+    """
+    inside = np.nonzero(labels)
+    ids, index = np.unique(labels[inside], return_inverse=True)
+    pixels = np.bincount(index, minlength=len(ids))
+    sums = [np.bincount(index, axis, len(ids)) for axis in inside]
+    centres = np.stack(sums, 1) / np.maximum(pixels, 1)[:, None]
+    return Places(ids.astype(np.int64), pixels.astype(np.int64), centres)
+
+
 def object_rows(
     labels: NDArray[np.integer[Any]],
     planes: Sequence[tuple[int, PlaneFeatures]],

@@ -204,6 +204,16 @@ def _is_of(annotation: Annotation, image: str, objects: Objects, number: int) ->
 Labelled = list[tuple[Image, Objects, list[Annotation]]]
 
 
+def labels_of_objects(state: Labelling, image: str) -> dict[int, Annotation]:
+    """Return object number -> the label that the user gave it."""
+    objects = state.objects.get(image)
+    if objects is None:
+        return {}
+    own = [a for a in state.annotations if a.level == "object" and a.image == image]
+    numbered = {int(objects[tuple(a.pixels[0])]): a for a in own}
+    return {number: a for number, a in numbered.items() if number}
+
+
 def object_labels(ws: Workspace) -> Labelled:
     """Take the snapshot that `read_objects` needs: labels by image."""
     state = ws.labelling

@@ -21,7 +21,7 @@ from napari_medfm.core.state import Labelling
 from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.verbs.fitting import predict
 from napari_medfm.verbs.imagelevel import bag_of
-from napari_medfm.verbs.objects import objects_of
+from napari_medfm.verbs.objects import labels_of_objects, objects_of
 from napari_medfm.verbs.workspace import Workspace
 
 Order = Literal["uncertainty", "similarity"]
@@ -114,7 +114,8 @@ def export_predictions(
     ----------
     path
         A .csv file: one row an object or image with its class, the probability of each
-        class, and the uncertainty, 0 sure ... 1 unsure.
+        class, the uncertainty, 0 sure ... 1 unsure, and the class that the user gave
+        it; of objects also their area or volume in units of the image's spacing.
     images
         Names; all (with objects, for objects) if None.
 
@@ -136,13 +137,14 @@ def export_predictions(
         for source in sources:
             objects_of(ws.labelling, source.name)
     asked = [predict(ws, one.name, level=level) for one in sources]
+    state = ws.labelling
 
     def steps() -> Steps[Path]:
         rows: list[dict[str, Any]] = []
         for done, (source, work) in enumerate(zip(sources, asked, strict=True)):
             yield Progress(done, len(sources), source.name)
             found = yield from work.steps()
-            rows += table_of(found)
+            rows += _with_given(table_of(found), state, source)
         write_table(target, sorted(rows, key=lambda row: -row["uncertainty"]))
         return target
 
@@ -212,14 +214,36 @@ def _sources(ws: Workspace, images: Sequence[str] | None) -> list[Image]:
     return [ws.image(name) for name in names]
 
 
-def _row(state: Labelling, image: Image, found: Prediction | None) -> ImageRow:
+def _with_given(
+    rows: list[dict[str, Any]], state: Labelling, image: Image
+) -> list[dict[str, Any]]:
+    """Add what the user said of objects or an image, and the size of objects."""
     names = {c.value: c.name for c in state.classes}
+    own = labels_of_objects(state, image.name)
+    for row in rows:
+        if "object" not in row:
+            row["labelled"] = _given(state, image.name, row["plane"])
+            continue
+        label = own.get(row["object"])
+        row["labelled"] = "" if label is None else names.get(label.value, "")
+        row["size"] = round(row["pixels"] * float(np.prod(image.spacing)), 6)
+    return rows
+
+
+def _given(state: Labelling, image: str, plane: int | Literal[""]) -> str:
+    """Return the class that the user gave an image or plane; empty if none."""
+    names = {c.value: c.name for c in state.classes}
+    where = None if plane == "" else plane
     own = [
         names[a.value]
         for a in state.annotations
-        if (a.level, a.image, a.plane) == ("image", image.name, None)
+        if (a.level, a.image, a.plane) == ("image", image, where)
     ]
-    row = ImageRow(image.name, image.group, own[0] if own else "")
+    return own[0] if own else ""
+
+
+def _row(state: Labelling, image: Image, found: Prediction | None) -> ImageRow:
+    row = ImageRow(image.name, image.group, _given(state, image.name, ""))
     if not isinstance(found, ImagePrediction):
         return row
     chances = dict(

@@ -20,6 +20,7 @@ from napari_medfm.widgets.header import Header
 from napari_medfm.widgets.label_panel import LabelPanel
 from napari_medfm.widgets.missing_models import MissingModels
 from napari_medfm.widgets.model_panel import ModelPanel
+from napari_medfm.widgets.objects_panel import ObjectsPanel
 from napari_medfm.widgets.parts import Section, connect
 from napari_medfm.widgets.prompt_panel import PromptPanel
 from napari_medfm.widgets.review_panel import ReviewPanel
@@ -78,6 +79,7 @@ class MedfmWidget(QWidget):
             "Prompt": PromptPanel(desk),
             "Label": LabelPanel(desk),
             "Review": ReviewPanel(desk),
+            "Objects": ObjectsPanel(desk),
             "Export": ExportPanel(desk),
             "Batch": BatchPanel(desk),
         }
