@@ -13,6 +13,8 @@ from napari_medfm.bridge.asking import Ask
 from napari_medfm.bridge.exchange import fresh_session
 from napari_medfm.commands.applying import (
     FAILED,
+    THERE,
+    WRITTEN,
     Applying,
     Outcome,
     encoder_of,
@@ -213,7 +215,8 @@ class Batch:
     def summary(self) -> str:
         """How many images are done, were there, failed, wait."""
         counts = Counter(row.state for row in self.rows)
-        said = [f"{number} {state}" for state, number in counts.items()]
+        order = (WRITTEN, THERE, FAILED, WAITING)
+        said = [f"{counts[state]} {state}" for state in order if counts[state]]
         return ", ".join(said) or "no images"
 
 

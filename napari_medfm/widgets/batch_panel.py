@@ -47,18 +47,21 @@ class BatchPanel(QWidget):
             "Stop", "Stops; what is finished stays. Start goes on.", desk.batch.stop
         )
         self._licence = Hint()
+        self._detail = Hint()
+        self._detail.setAccessibleName("About the image chosen in the table")
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         for part in (
             self._hint,
             row(QLabel("Head"), self._head),
             row(self._files, self._folders, self._clear),
-            self._table,
             row(QLabel("Masks as"), self._format),
             row(QLabel("Into"), self._out),
             self._overwrite,
-            row(self._start, self._stop),
             self._licence,
+            row(self._start, self._stop),
+            self._table,
+            self._detail,
         ):
             layout.addWidget(part)
 
@@ -117,7 +120,8 @@ class BatchPanel(QWidget):
         self._table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self._table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self._table.setTabKeyNavigation(False)
-        self._table.setMinimumHeight(150)
+        self._table.setFixedHeight(180)
+        self._table.itemSelectionChanged.connect(self._show_detail)
         side, top = self._table.verticalHeader(), self._table.horizontalHeader()
         if side is not None and top is not None:
             side.hide()
@@ -151,6 +155,16 @@ class BatchPanel(QWidget):
         self._licence.setVisible(bool(batch.licence))
         self._licence.setText(batch.licence)
         self._fill(batch.rows)
+        self._show_detail()
+
+    def _show_detail(self) -> None:
+        """Say more of the row chosen; of the first that failed if none is."""
+        rows, chosen = self._shown, self._table.currentRow()
+        one = next((x for x in rows if x.failed), None)
+        if 0 <= chosen < len(rows) and rows[chosen].detail:
+            one = rows[chosen]
+        self._detail.setVisible(one is not None)
+        self._detail.setText("" if one is None else f"{one.path.name}: {one.detail}")
 
     def _fill(self, rows: list[Row]) -> None:
         if rows == self._shown:

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_medfm.bridge.catalogue import restricted
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.importing import KINDS
-from napari_medfm.widgets.parts import Hint, button, row
+from napari_medfm.widgets.parts import Hint, bring_into_view, button, row
 
 _HEADS = "Heads (*.head.safetensors *.safetensors)"
 
@@ -65,6 +65,7 @@ class ExportPanel(QWidget):
         ):
             layout.addWidget(part)
         self._offered: object = None
+        self._seen: object = None
 
     def _make_files(self) -> None:
         """Make the buttons for heads, labels and the script."""
@@ -145,6 +146,9 @@ class ExportPanel(QWidget):
         if held is not None:
             lines = "\n".join(f"• {sentence}" for sentence in held.sentences)
             self._warning.setText(f"Before {held.path.name} is written:\n{lines}")
+        if held is not None and held is not self._seen:
+            bring_into_view(self._mind)
+        self._seen = held
         titles = restricted(desk.session)
         self._licence.setVisible(bool(titles))
         self._licence.setText(

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from psygnal import SignalInstance
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QSlider,
     QToolButton,
@@ -62,6 +63,23 @@ def connect(widget: QWidget, signal: SignalInstance, slot: Callable[..., Any]) -
     """
     signal.connect(slot)
     widget.destroyed.connect(lambda: signal.disconnect(slot, missing_ok=True))
+
+
+def bring_into_view(widget: QWidget) -> None:
+    """Scroll to a widget that was just made visible, once it has its place."""
+
+    def scroll() -> None:
+        around = widget.parentWidget()
+        while around is not None and not isinstance(around, QScrollArea):
+            around = around.parentWidget()
+        if around is not None:
+            around.ensureWidgetVisible(widget)
+
+    timer = QTimer(widget)
+    timer.setSingleShot(True)
+    timer.timeout.connect(scroll)
+    timer.timeout.connect(timer.deleteLater)
+    timer.start(50)
 
 
 def button(

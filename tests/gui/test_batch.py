@@ -1,7 +1,7 @@
 """The batch in a real window, with real threads."""
 
 import tifffile
-from qtpy.QtWidgets import QComboBox, QFileDialog, QTableWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QTableWidget
 from toys import ToyEncoder
 
 
@@ -62,3 +62,5 @@ def test_start_stop_and_go_on(window, disc, tmp_path, monkeypatch, heartbeat):
     assert len(list((tmp_path / "masks").glob("*.tif"))) == 6
     bad = found.index("⚠ failed")
     assert "bad.tif" in table.item(bad, 1).toolTip()
+    texts = [x.text() for x in one.widget.panels["Batch"].findChildren(QLabel)]
+    assert any(text.startswith("bad.tif: ") for text in texts)
