@@ -212,7 +212,7 @@ class Applying(NamedTuple):
         try:
             told = json.loads(record.read_text("utf-8"))
             told = told["head"], told["image"], told["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             told = None, {}, None
         why = None
         if told[0] != json.loads(json.dumps(self.model.card)):

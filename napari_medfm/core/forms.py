@@ -7,14 +7,17 @@ object with one key that begins with ``$``.
 
 from __future__ import annotations
 
+import ast
 import json
 import math
+import re
 from typing import Any
 
 from napari_medfm.core.calls import Call, Given
 from napari_medfm.core.errors import BadFile
 from napari_medfm.core.runs import Runs, Values
 
+_END_OF_TIME = 2.0**40
 _NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _TEXTS = {"$runs": Runs, "$values": Values, "$given": Given}
 
@@ -69,6 +72,8 @@ def from_form(form: Any) -> Any:
 
 def _named(key: str, inner: Any) -> Any:
     if key in _TEXTS and isinstance(inner, str):
+        if key == "$given" and not _is_given(inner):
+            raise BadFile("it names something given by more than a name")
         return _TEXTS[key](inner)
     if key == "$float" and isinstance(inner, str) and inner in _NUMBERS:
         return _NUMBERS[inner]
@@ -77,6 +82,18 @@ def _named(key: str, inner: Any) -> Any:
     if key == "$dict" and isinstance(inner, dict):
         return {name: from_form(item) for name, item in inner.items()}
     raise BadFile(f"it holds {key[:20]!r}, which means nothing here")
+
+
+def _is_given(code: str) -> bool:
+    """Whether this is a variable, or ``images['NAME']``, and no other Python."""
+    if code.isidentifier():
+        return True
+    match = re.fullmatch(r"images\[(.+)\]", code, re.DOTALL)
+    try:
+        name = ast.literal_eval(match[1]) if match else None
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return False
+    return isinstance(name, str) and code == f"images[{name!r}]"
 
 
 def call_form(call: Call) -> dict[str, Any]:
@@ -106,8 +123,12 @@ def call_of(form: Any) -> Call:
         raise BadFile("a call names no verb")
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         raise BadFile("a call has no arguments")
-    if not isinstance(at, (int, float)) or not isinstance(result, (str, type(None))):
-        raise BadFile("a call is malformed")
+    if not isinstance(at, (int, float)) or not -_END_OF_TIME < at < _END_OF_TIME:
+        raise BadFile("a call has no time")
+    if result is not None and not (isinstance(result, str) and result.isidentifier()):
+        raise BadFile("a call's result has no name")
+    if not all(name.isidentifier() for name in kwargs):
+        raise BadFile("a call has an argument without a name")
     return Call(
         verb,
         tuple(from_form(arg) for arg in args),

@@ -64,13 +64,23 @@ def _graph(path: Path) -> Any:
 
     try:
         graph = onnx.load(str(path), load_external_data=False).graph
-    except (DecodeError, ValueError) as error:
+        _check_texts(graph)
+    except (DecodeError, ValueError, TypeError) as error:
         raise BadFile(
             f"{path} is not an ONNX file, or is damaged: get it again"
         ) from error
     if not graph.node:
         raise BadFile(f"{path} holds no network: get it again")
     return graph
+
+
+def _check_texts(graph: Any) -> None:
+    """Raise `TypeError` where a name is not UTF-8: protobuf hands it out as bytes."""
+    names = [item.name for item in graph.initializer]
+    for node in graph.node:
+        names += [node.name, node.op_type, *node.input]
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError("a name is no text")
 
 
 def _array(path: Path, item: Any) -> Any:

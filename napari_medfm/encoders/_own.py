@@ -22,6 +22,7 @@ NORMALISATIONS: dict[str, Facts] = {
 _FOLDER = "own-models"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,60}")
 _LARGEST = 1 << 16
+_DAMAGED = (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError)
 _SHAPE = ("patch", "input_size", "dim", "prefix_tokens", "blocks")
 
 
@@ -137,6 +138,6 @@ def entries(cache_dir: Path | None) -> dict[str, Entry]:
             told = json.loads(path.read_text(encoding="utf-8"))
             kind = told["normalisation"]
             found[path.stem] = _entry(path.stem, str(told["architecture"]), kind, told)
-        except (OSError, ValueError, LookupError, TypeError):
+        except _DAMAGED:
             continue
     return found

@@ -22,6 +22,7 @@ from napari_medfm.engine.torchload import import_torch
 if TYPE_CHECKING:
     from torch import Tensor
 
+_DAMAGED = (OSError, ValueError, LookupError, AttributeError, RecursionError)
 _TOWERS = ("clip", "siglip")
 _KNOWN = ("vit", "dinov2", "dinov2_with_registers", "dinov3_vit", *_TOWERS)
 
@@ -60,7 +61,7 @@ class Transformers(Network):
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
             kind = config.pop("model_type")
-        except (OSError, ValueError, LookupError, AttributeError) as error:
+        except _DAMAGED as error:
             raise BadFile(f"{path} does not describe a network ({error})") from error
         if kind not in _KNOWN:
             raise BadFile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251  the error alone, to catch it
@@ -108,7 +109,9 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
             "Upgrade to torch 2.10 or later, or use a .safetensors file"
         )
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251  the one place
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251  the one place
     except _DAMAGED as error:
         raise _damaged(path, error) from error
     return _only_tensors(path, content)

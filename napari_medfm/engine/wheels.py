@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import lzma
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,10 @@ from napari_medfm.engine.atomic import atomic_path
 _POLL = 0.2
 _CHUNK = 1 << 20
 _LARGEST = 8 << 30
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError),
+    *(OSError, struct.error, lzma.LZMAError),
+)
 
 
 def installed(source: Source) -> Path | None:

@@ -179,7 +179,10 @@ class WindowStore:
         wrong = [name for name, value in expected.items() if told.get(name) != value]
         if wrong or told.get("storage_transformers"):
             raise BadFile(f"{folder} is not stored as raw tokens ({', '.join(wrong)})")
-        return zarr.open_array(folder / _ARRAY, mode="r+", zarr_format=3)
+        try:
+            return zarr.open_array(folder / _ARRAY, mode="r+", zarr_format=3)
+        except (ValueError, TypeError, KeyError, RuntimeError) as error:
+            raise BadFile(f"{folder} is damaged: {error}") from error
 
     @staticmethod
     def _leaf(folder: Path, cell: Cell) -> Path:

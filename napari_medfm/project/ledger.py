@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_medfm.core.calls import Call
 from napari_medfm.core.changes import Change
 from napari_medfm.core.image import Image
@@ -131,12 +129,12 @@ def _gesture(call: Call, before: dict[Any, Any]) -> dict[str, int]:
     told = _named(call)
     if call.verb == "annotate":
         if told.get("points") is not None:
-            return {"clicks": _points(told["points"])}
+            return {"clicks": len(_points(told["points"]))}
         return {"strokes" if told.get("box") is None else "boxes": 1}
     if call.verb in ("annotate_image", "annotate_object"):
         return {"clicks": 1}
     if call.verb in _ASKING:
-        key = (call.verb, told.get("image"), told.get("plane"))
+        key = (call.verb, str(told.get("image")), str(told.get("plane")))
         old, before[key] = before.get(key, {}), told
         return {
             "clicks": sum(_more(told, old, name) for name in _POINTS),
@@ -153,8 +151,8 @@ _POINTS, _LINES = ("points", "at", "against"), ("polygon", "scribble")
 
 
 def _more(told: dict[str, Any], old: dict[str, Any], name: str) -> int:
-    known = old.get(name) or []
-    return sum(point not in known for point in told.get(name) or [])
+    known = _points(old.get(name))
+    return sum(point not in known for point in _points(told.get(name)))
 
 
 def _is_new(told: dict[str, Any], old: dict[str, Any], name: str) -> int:
@@ -177,8 +175,12 @@ def _named(call: Call) -> dict[str, Any]:
     }
 
 
-def _points(points: Any) -> int:
-    return int(np.atleast_2d(np.asarray(points, float)).shape[0])
+def _points(points: Any) -> list[Any]:
+    """Return the points of a recorded call; a single one as a list of it."""
+    if not isinstance(points, (list, tuple)) or not points:
+        return []
+    several = all(isinstance(point, (list, tuple)) for point in points)
+    return list(points) if several else [points]
 
 
 def _unchanged(state: Labelling, image: Image) -> float | None:

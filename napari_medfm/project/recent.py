@@ -19,7 +19,7 @@ def recent_projects(config: Path | None = None) -> list[Path]:
     config
         Folder of the list; the user's configuration folder if None.
     """
-    return [path for path in _listed(_file(config)) if path.is_dir()]
+    return [path for path in _listed(_file(config)) if _is_folder(path)]
 
 
 def remember_project(path: Path, config: Path | None = None) -> None:
@@ -47,6 +47,13 @@ def forget_project(path: Path, config: Path | None = None) -> None:
     file = _file(config)
     names = [str(p) for p in _listed(file) if p != Path(path).absolute()]
     atomic_bytes(file, json.dumps(names, indent=1).encode())
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _file(config: Path | None) -> Path:

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from napari_medfm.core.errors import BadFile
 from napari_medfm.readers._guard import check_size, reading
+
+_MOST_PIECES = 2**17
 
 
 class Lazy:
@@ -63,7 +66,24 @@ class Lazy:
         given = iter(_whole(index, self.ndim))
         key = tuple(next(given) if at is None else at for at in self._fixed)
         with reading(self._path):
+            self._check(key)
             return np.asarray(self._array[key])
+
+    def _check(self, key: tuple[Any, ...]) -> None:
+        """Refuse to read at once what does not fit, or lies in too many pieces."""
+        nbytes, pieces = self.dtype.itemsize, 1
+        sizes = zip(key, self._array.shape, self._array.chunks, strict=True)
+        for part, size, step in sizes:
+            if isinstance(part, slice):
+                taken = range(size)[part]
+                nbytes *= len(taken)
+                pieces *= -(-len(taken) * abs(taken.step) // step) or 1
+        check_size(self._path, nbytes)
+        if pieces > _MOST_PIECES:
+            raise BadFile(
+                f"{self._path.name} lies in {pieces} pieces where it is read: save it "
+                "with larger chunks"
+            )
 
     def __array__(
         self, dtype: DTypeLike | None = None, copy: bool | None = None

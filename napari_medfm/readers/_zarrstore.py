@@ -43,6 +43,9 @@ def guarded_store(root: Path, facts: ArrayFacts) -> LocalStore:
                 _MAX_JSON if text else 2 * limit + 2**20
             ):
                 raise ValueError(f"its part {key} is larger than it may be")
+            end = getattr(byte_range, "end", 0)  # of a chunk in a shard
+            if path.is_file() and end > path.stat().st_size:
+                raise ValueError(f"its part {key} is shorter than its index says")
             found = await super().get(key, prototype, byte_range)
             sharded = SHARDED in facts.packers
             if found is not None and not text and not sharded:

@@ -146,9 +146,9 @@ def _stack(folder: Path, files: list[tuple[Path, Any]]) -> Loaded:
         if len({s.shape for s in slices}) > 1:
             raise BadInput(f"The slices in {folder.name} have different shapes")
         data = np.stack(slices).astype(np.result_type(*{s.dtype for s in slices}))
+        metadata = _metadata([first, *(header for _, _, header in placed[1:])], 1)
     spacing = None if affine is None else spacing_of(affine)
     channel = 3 if data.ndim == 4 else None
-    metadata = _metadata([first, *(header for _, _, header in placed[1:])], 1)
     return Loaded(data, channel, spacing, affine, metadata=metadata)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ SCHEMA = 1
 _MAX_HEADER = 8 * 2**20
 _MAX_FILE = 2 * 2**30
 _MAX_EXPERTS = 16
+_MAX_NUMBER = 1e300
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
@@ -210,7 +212,7 @@ def _model(tensors: dict[str, NDArray[Any]], described: dict[str, Any]) -> Train
     if used != set(tensors):
         raise BadFile("it holds tensors that belong to no expert")
     recipe, card = described.get("recipe"), described.get("card")
-    if not isinstance(recipe, str) or not isinstance(card, dict):
+    if not isinstance(recipe, str) or not _is_card(card):
         raise BadFile("its card is incomplete")
     return TrainedModel(
         recipe=recipe,
@@ -220,6 +222,38 @@ def _model(tensors: dict[str, NDArray[Any]], described: dict[str, Any]) -> Train
         smoothing=_number(described.get("smoothing"), 0, 100),
         card=card,
         level=_level(str(described.get("level", "pixel")), experts),
+    )
+
+
+def _is_card(card: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether the parts of a card that are used have the form they are used in."""
+    if not isinstance(card, dict):
+        return False
+    encoder, validation = card.get("encoder", {}), card.get("validation") or {}
+    taught, biases = card.get("annotations", []), card.get("image_biases", {})
+    tables = isinstance(encoder, dict) and isinstance(validation, dict)
+    if not tables or not isinstance(taught, list) or not isinstance(biases, dict):
+        return False
+    return (
+        isinstance(encoder.get("name", ""), str)
+        and _are_numbers(validation.get("losses") or {})
+        and all(
+            isinstance(one, dict)
+            and isinstance(one.get("image"), str)
+            and type(one.get("id")) is int
+            for one in taught
+        )
+        and all(
+            _are_numbers(one) and all(re.fullmatch(r"\d{1,5}", value) for value in one)
+            for one in biases.values()
+        )
+    )
+
+
+def _are_numbers(table: Any) -> bool:
+    return isinstance(table, dict) and all(
+        type(value) in (int, float) and abs(value) < _MAX_NUMBER
+        for value in table.values()
     )
 
 

@@ -24,7 +24,7 @@ def script_of(history: Sequence[Call], models: tuple[str, str]) -> str:
     arrays = [
         call.args[0].code
         for call in history
-        if call.verb == "add_image" and isinstance(call.args[0], Given)
+        if call.verb == "add_image" and call.args and isinstance(call.args[0], Given)
     ]
     if arrays:
         lines += ["images = {}  # put your arrays here: " + ", ".join(arrays), ""]

