@@ -46,6 +46,7 @@ from napari_medfm.verbs.exporting import before_export, export_head, export_mask
 from napari_medfm.verbs.finding import segment_class, segment_like
 from napari_medfm.verbs.fitting import fit, predict
 from napari_medfm.verbs.gesture import Gesture
+from napari_medfm.verbs.glancing import glance, look
 from napari_medfm.verbs.headfile import read_head
 from napari_medfm.verbs.heads import use_head
 from napari_medfm.verbs.imagelevel import annotate_image
@@ -124,6 +125,8 @@ class Session:
     similarity = Verb(similarity)
     zero_shot = Verb(zero_shot)
     segment = Verb(segment)
+    look = Verb(look)
+    glance = Verb(glance)
     propagate = Verb(propagate)
     segment_all = Verb(segment_all)
     segment_like = Verb(segment_like)

@@ -26,6 +26,7 @@ from napari_medfm.bridge.mirror import Mirror, Role
 from napari_medfm.bridge.objects import Objects
 from napari_medfm.bridge.opening import Opening
 from napari_medfm.bridge.placing import Placing
+from napari_medfm.bridge.preview import Preview
 from napari_medfm.bridge.projects import Projects
 from napari_medfm.bridge.prompt import Prompting
 from napari_medfm.bridge.review import Review
@@ -84,6 +85,7 @@ class Desk:
         self.tools = ToolBelt(viewer, self.hand, self._armed)
         self.similar = Similar(self)
         self.prompt = Prompting(self)
+        self.preview = Preview(self)
         self.marking = Marking(self)
         self.live = Live(self)
         self.review = Review(self)
@@ -134,6 +136,7 @@ class Desk:
                 self.live.set_visible(True)
             elif self.tools.armed in {"box", "points", "objects"}:
                 self.live.set_visible(False)
+                self.preview.expected()
         self.changed.emit()
 
     # Words
@@ -254,6 +257,7 @@ class Desk:
         self.prompt.render()
         self.marking.plane_moved()
         self.live.plane_moved()
+        self.preview.expected()
         self.changed.emit()
 
     def _layer_made(self, image: str, role: Role, layer: Layer) -> None:

@@ -74,6 +74,15 @@ class Box(NamedTuple):
         """Middle, as a pixel position (centres at integers)."""
         return (self.row0 + self.row1 - 1) / 2, (self.col0 + self.col1 - 1) / 2
 
+    def holds(self, other: Box) -> bool:
+        """Whether another box lies within this one."""
+        return (
+            self.row0 <= other.row0
+            and self.col0 <= other.col0
+            and other.row1 <= self.row1
+            and other.col1 <= self.col1
+        )
+
     @property
     def slices(self) -> tuple[slice, slice]:
         """Index of the box in an array; needs whole numbers (see `rounded`)."""

@@ -28,7 +28,7 @@ from napari_medfm.engine.proposals import (
 )
 
 _CROPS = 3
-_WIDEST = 4
+WIDEST = 4
 _FILLS = 0.16
 _LARGE = 0.5
 _FINEST = 8
@@ -53,7 +53,7 @@ def clicked(
     segmenter, cache = model
     shape = (rgb.shape[0], rgb.shape[1])
     extent = prompt_extent(prompt)
-    side = float(min(max(shape), _WIDEST * segmenter.spec.input_size))
+    side = float(min(max(shape), WIDEST * segmenter.spec.input_size))
     widest = max(side, 2 * extent.height, 2 * extent.width)
     found: list[Candidate] = []
     looked: set[Box] = set()

@@ -102,6 +102,18 @@ class CropCache:
         with self._lock:
             return (plane_key, segmenter.weights_hash, box) in self._crops
 
+    def closest(self, plane_key: str, around: Box, segmenter: Segmenter) -> Crop | None:
+        """Return the smallest crop here that holds a box of the plane, if any."""
+        with self._lock:
+            held = [
+                crop
+                for (plane, weights, box), crop in self._crops.items()
+                if (plane, weights) == (plane_key, segmenter.weights_hash)
+                and box.holds(around)
+            ]
+        held.sort(key=lambda crop: crop.box.height * crop.box.width)
+        return held[0] if held else None
+
     def get(
         self,
         rgb: NDArray[np.float32],

@@ -82,7 +82,7 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
     def steps() -> Steps[tuple[Answer, dict[str, Any], Box | None]]:
         yield Progress(0, 1, "reading the plane")
         rgb = sight.read(source, index)
-        key = sight.key(_plane_key(source, index))
+        key = sight.key(plane_key(source, index))
         with model.use() as segmenter:
             found = yield from answer(rgb, key, sight.seen, segmenter, crops)
         place, found = sight.on_plane(found)
@@ -180,7 +180,7 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
     model, crops = ws.segmenter, ws.crops
     stack = Stack(
         lambda z: to_rgb(normalised(view, z)),
-        lambda z: _plane_key(source, z, axis),
+        lambda z: plane_key(source, z, axis),
         (view.n_planes, *view.plane_shape),
         view.spacing,
     )
@@ -257,12 +257,13 @@ def segment_all(
         rgb = to_rgb(normalised(source, index))
         with model.use() as segmenter:
             labels = yield from everything(
-                rgb, _plane_key(source, index), segmenter, crops
+                rgb, plane_key(source, index), segmenter, crops
             )
         return labels
 
     return Work(f"Finding objects in {image}", steps, lambda labels: labels)
 
 
-def _plane_key(image: Image, plane: int, axis: int = 0) -> str:
+def plane_key(image: Image, plane: int, axis: int = 0) -> str:
+    """Tell a plane's pixels from any other's."""
     return f"{image.uid}:{plane}" if axis == 0 else f"{image.uid}:{axis}:{plane}"

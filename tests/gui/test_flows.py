@@ -312,3 +312,29 @@ def test_the_demo_opens_at_the_plane_that_its_hints_are_for(
     monkeypatch.setattr("napari.Viewer", make_napari_viewer)
     viewer = demo("radiology", show=False)
     assert viewer.dims.current_step[0] == load("radiology").hints.plane
+
+
+def test_the_outline_shows_while_the_box_is_still_dragged(window, disc):
+    from dataclasses import replace
+
+    segmenter = ToySegmenter()
+    segmenter.spec = replace(segmenter.spec, input_size=192)
+    one = window(disc[0], segmenter=segmenter)
+    one.open("Prompt")
+    one.key(Qt.Key.Key_B)
+    one.until(lambda: segmenter.encodes == 1)
+    one.rest()
+    start, end = one.point(33, 73), one.point(108, 148)
+    native = one.viewer.window._qt_viewer.canvas.native
+    one.qtbot.mouseMove(native, start)
+    one.qtbot.mousePress(native, Qt.MouseButton.LeftButton, pos=start)
+    for share in (0.3, 0.6, 1):
+        one.qtbot.wait(15)
+        one.move(start + (end - start) * share)
+    one.until(lambda: one.layer("mask") is not None)
+    assert one.desk.prompt.mask is None
+    assert dice(np.asarray(one.layer("mask").data) > 0, disc[1]) > 0.8
+    one.qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, pos=end)
+    one.until(lambda: one.desk.prompt.mask is not None)
+    one.rest()
+    assert dice(one.desk.prompt.mask.data, disc[1]) > 0.8

@@ -296,6 +296,11 @@ TABLE = {
             "to": [5, "ab", [], (1,), (1, 2, 3), (-1, 2), (0, 99), (NAN, 2), (3, 4)],
         },
     ),
+    "look": ({"image": "x"}, {"image": NO_NAME, "plane": NO_PLANE}),
+    "glance": (
+        {"image": "x", "box": (5, 5, 20, 20)},
+        {"image": NO_NAME, "box": NO_BOX, "plane": NO_PLANE},
+    ),
     "segment_all": ({"image": "x"}, {"image": NO_NAME, "plane": NO_PLANE}),
     "refine": (
         {"image": "x", "what": Mask(FLAT, 1.0, "x", None, {})},
