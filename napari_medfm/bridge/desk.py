@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from napari.layers import Image as ImageLayer
@@ -26,7 +26,6 @@ from napari_medfm.bridge.mirror import Mirror, Role
 from napari_medfm.bridge.objects import Objects
 from napari_medfm.bridge.opening import Opening
 from napari_medfm.bridge.placing import Placing
-from napari_medfm.bridge.preview import Preview
 from napari_medfm.bridge.projects import Projects
 from napari_medfm.bridge.prompt import Prompting
 from napari_medfm.bridge.review import Review
@@ -85,7 +84,6 @@ class Desk:
         self.tools = ToolBelt(viewer, self.hand, self._armed)
         self.similar = Similar(self)
         self.prompt = Prompting(self)
-        self.preview = Preview(self)
         self.marking = Marking(self)
         self.live = Live(self)
         self.review = Review(self)
@@ -102,10 +100,8 @@ class Desk:
         self.binding.on_bound = self.placing.watch
         self.binding.on_removed = self._image_removed
         self.binding.on_new_pixels = self._new_pixels
-        viewer.layers.selection.events.active.connect(self._follow_active)
-        viewer.layers.events.inserted.connect(self._layers_changed)
-        viewer.layers.events.removed.connect(self._layers_changed)
-        viewer.dims.events.point.connect(self._plane_moved)
+        for event, heard in self._heard_of_viewer():
+            event.connect(heard)
         session.changed.connect(self._heard)
         self._show_images()
         self._follow_active()
@@ -119,11 +115,18 @@ class Desk:
         self.keys.close()
         self.mirror.close()
         self.binding.close()
-        viewer = self.viewer
-        viewer.layers.selection.events.active.disconnect(self._follow_active)
-        viewer.layers.events.inserted.disconnect(self._layers_changed)
-        viewer.layers.events.removed.disconnect(self._layers_changed)
-        viewer.dims.events.point.disconnect(self._plane_moved)
+        for event, heard in self._heard_of_viewer():
+            event.disconnect(heard)
+
+    def _heard_of_viewer(self) -> list[tuple[Any, Callable[[], None]]]:
+        """The viewer's events, and what hears of them."""
+        layers = self.viewer.layers
+        return [
+            (layers.selection.events.active, self._follow_active),
+            (layers.events.inserted, self._layers_changed),
+            (layers.events.removed, self._layers_changed),
+            (self.viewer.dims.events.point, self._plane_moved),
+        ]
 
     def _armed(self) -> None:
         """A tool was taken up or put down: show what it is about."""
@@ -136,7 +139,7 @@ class Desk:
                 self.live.set_visible(True)
             elif self.tools.armed in {"box", "points", "objects"}:
                 self.live.set_visible(False)
-                self.preview.expected()
+                self.prompt.preview.expected()
         self.changed.emit()
 
     # Words
@@ -257,7 +260,7 @@ class Desk:
         self.prompt.render()
         self.marking.plane_moved()
         self.live.plane_moved()
-        self.preview.expected()
+        self.prompt.preview.expected()
         self.changed.emit()
 
     def _layer_made(self, image: str, role: Role, layer: Layer) -> None:

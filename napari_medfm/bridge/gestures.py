@@ -37,7 +37,7 @@ class Gestures:
         if tool == "similar":
             desk.similar.click(position, negative)
         elif tool in {"points", "box"}:
-            desk.preview.ends()
+            desk.prompt.preview.ends()
             desk.prompt.click(position, negative)
         elif tool == "objects":
             desk.objects.click(position, negative)
@@ -51,11 +51,11 @@ class Gestures:
         box = self._box(start, end)
         if box is not None:
             self.desk.prompt.show_box(box)
-            self.desk.preview.drags(box)
+            self.desk.prompt.preview.drags(box)
 
     def box_done(self, start: Any, end: Any) -> None:
         """Ask for the object in the rectangle."""
-        self.desk.preview.ends()
+        self.desk.prompt.preview.ends()
         box = self._box(start, end)
         if box is not None and self.ready():
             self.desk.prompt.box(box)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_medfm.bridge import looks
 from napari_medfm.bridge.asking import Ask
 from napari_medfm.bridge.marks import show_clicks
+from napari_medfm.bridge.preview import Preview
 from napari_medfm.core.labels import Prompt
 from napari_medfm.core.results import Mask
 
@@ -56,6 +57,7 @@ class Prompting:
         self._start: Here | None = None
         self._dismissed: list[Mask] = []
         self._turn: tuple[Mask, int] | None = None
+        self.preview = Preview(desk)
         self._outline: Ask[Mask] = Ask(desk, "segment", self._drawn)
         self._through: Ask[Mask] = Ask(desk, "propagate", self._followed)
 

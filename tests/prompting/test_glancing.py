@@ -132,6 +132,6 @@ def test_a_drag_that_was_a_click_shows_no_preview_afterwards(desk):
     desk.tools.arm("box")
     desk.runner.rest()
     desk.hand.box_moves((33, 73), (108, 148))
-    desk.preview.ends()
+    desk.prompt.preview.ends()
     desk.runner.rest()
     assert desk.mirror.layer("ct", "mask") is None
