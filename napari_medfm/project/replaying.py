@@ -18,8 +18,8 @@ from napari_medfm.session import Session
 from napari_medfm.verbs.labelling import label_map
 
 _UNSEEN = {
-    *("save", "export_masks", "export_head", "export_table"),
-    *("embed", "report", "suggest"),
+    *("save", "export_masks", "export_head", "export_table", "export_dataset"),
+    *("export_predictions", "embed", "report", "suggest", "doubtful", "rank_images"),
 }
 
 
@@ -48,9 +48,10 @@ class Replayed:
 def replay(recorded: Session, fresh: Session, *, stop: bool) -> Steps[Replayed]:
     """Do all that a session did in a fresh one of the same models, and compare.
 
-    Masks, predictions, similarity maps, annotations, label maps and heads are compared
-    as they were when each was made. Answers are the same bits on the same machine with
-    the same libraries; other processors may round otherwise.
+    Masks, predictions, similarity maps, annotations, objects, label maps, thresholds
+    and heads of all levels are compared as they were when each was made. Answers
+    are the same bits on the same machine with the same libraries; other processors may
+    round otherwise.
 
     Parameters
     ----------
@@ -167,8 +168,8 @@ def _differences(change: Change, now: Labelling) -> Iterator[str]:
         if id(old) not in known and not _equal(old.labels, new.labels):
             yield _pixels("accepted labels", old.labels, new.labels)
     yield from _masks(change, now)
-    if then.head is not before.head:
-        yield from _heads(then.head, now.head)
+    yield from _objects(change, now)
+    yield from _all_heads(change, now)
 
 
 def _masks(change: Change, now: Labelling) -> Iterator[str]:
@@ -178,6 +179,26 @@ def _masks(change: Change, now: Labelling) -> Iterator[str]:
         made = now.masks.get(key)
         if made is None or not _equal(mask.data, made.data):
             yield _pixels("the mask", mask.data, None if made is None else made.data)
+
+
+def _objects(change: Change, now: Labelling) -> Iterator[str]:
+    for name, objects in change.after.objects.items():
+        if change.before.objects.get(name) is objects:
+            continue
+        made = now.objects.get(name)
+        if made is None or not _equal(objects, made):
+            yield _pixels(f"the objects of {name!r}", objects, made)
+
+
+def _all_heads(change: Change, now: Labelling) -> Iterator[str]:
+    then, before = change.after, change.before
+    if dict(then.thresholds) != dict(now.thresholds):
+        yield "the thresholds are others"
+    if then.head is not before.head:
+        yield from _heads(then.head, now.head)
+    for level, head in then.heads.items():
+        if before.heads.get(level) is not head:
+            yield from _heads(head, now.heads.get(level))
 
 
 def _heads(old: Any, new: Any) -> Iterator[str]:

@@ -60,6 +60,61 @@ def test_predictions_that_were_overtaken_are_made_as_they_were(
     assert main(["replay", str(tmp_path / "case.medfm"), "--check"]) == 0
 
 
+@pytest.fixture
+def levels(session, disc, tmp_path, toy_models):
+    """A project with heads of objects and of whole images."""
+    image, truth = disc
+    session.add_image(image, name="bright")
+    session.add_image((image // 4).astype(np.uint16), name="dark")
+    session.add_class("lesion")
+    session.annotate_image("bright", "lesion")
+    session.annotate_image("dark", "background")
+    session.fit(level="image")
+    session.predict("dark", level="image")
+    numbers = np.zeros(truth.shape, np.int32)
+    numbers[truth], numbers[5:25, 5:25], numbers[130:150, 20:50] = 7, 123_456, 9
+    session.use_objects("bright", numbers)
+    session.annotate_object("bright", "lesion", at=(70, 110))
+    session.annotate_object("bright", "background", at=(10, 10))
+    session.fit(level="object")
+    session.predict("bright", level="object")
+    session.rank_images()
+    session.export_predictions(tmp_path / "once.csv", level="object")
+    session.save(tmp_path / "levels.medfm")
+    session.close()
+    return tmp_path / "levels.medfm"
+
+
+def test_heads_of_objects_and_images_are_made_again(levels, tmp_path, capsys):
+    (tmp_path / "once.csv").unlink()
+    assert main(["replay", str(levels), "--check"]) == 0, capsys.readouterr().err
+    assert not (tmp_path / "once.csv").exists()
+
+
+@pytest.mark.parametrize("level", ["image", "object"])
+def test_another_head_of_a_level_is_told(levels, capsys, level):
+    def change(entry):
+        call = entry["call"]
+        if call["verb"] == "fit" and call["kwargs"].get("level") == level:
+            call["args"] = ["knn"]
+
+    forged(levels, change)
+    assert main(["replay", str(levels), "--check"]) == 1
+    assert "the head" in capsys.readouterr().err
+
+
+def test_other_objects_are_told(levels, capsys):
+    def change(entry):
+        call = entry["call"]
+        if call["verb"] == "use_objects":
+            text = json.dumps(call["args"])
+            call["args"] = json.loads(text.replace("123456*", "0*", 1))
+
+    forged(levels, change)
+    assert main(["replay", str(levels), "--check"]) == 1
+    assert "objects" in capsys.readouterr().err
+
+
 def forged(case, change):
     """Write the journal again with some entry changed, with right digests."""
     path = case / "journal.jsonl"
