@@ -131,7 +131,11 @@ def entries(cache_dir: Path | None) -> dict[str, Entry]:
     """Return the models that were added; files that are no such notes are left out."""
     folder = cache_folder(cache_dir) / _FOLDER
     found: dict[str, Entry] = {}
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+    try:
+        paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    except OSError:  # a cache of somebody else's
+        return found
+    for path in paths:
         try:
             if path.stat().st_size > _LARGEST or not _NAME.fullmatch(path.stem):
                 continue

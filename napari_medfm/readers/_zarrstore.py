@@ -47,6 +47,8 @@ def guarded_store(root: Path, facts: ArrayFacts) -> LocalStore:
             if path.is_file() and end > path.stat().st_size:
                 raise ValueError(f"its part {key} is shorter than its index says")
             found = await super().get(key, prototype, byte_range)
+            if found is None and not home.is_dir():
+                raise ValueError("it was removed since it was opened")
             sharded = SHARDED in facts.packers
             if found is not None and not text and not sharded:
                 size = _unpacked(found.to_bytes(), facts.packers, limit)

@@ -1,73 +1,138 @@
 """A killed program loses at most its last stroke, and leaves whole files.
 
-``NAPARI_MEDFM_KILLS`` sets how often the program is killed.
+``NAPARI_MEDFM_KILLS`` sets how often the program is killed: in turn while it labels,
+saves and exports.
 """
 
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 import warnings
+from collections import Counter
 from pathlib import Path
 
+import nibabel
+import nrrd
+import numpy as np
+import pytest
 import tifffile
 
 from napari_medfm import load_head
+from napari_medfm.core.image import Image
+from napari_medfm.readers.labels import read_labels
 
-KILLS = int(os.environ.get("NAPARI_MEDFM_KILLS", "6"))
+KILLS = int(os.environ.get("NAPARI_MEDFM_KILLS", "9"))
+SEED = os.environ.get("NAPARI_MEDFM_SEED", "7")
 WORKER = Path(__file__).with_name("worker.py")
+MOMENTS = {"labelling": 0.01, "saving": 0.05, "exporting": 0.15}
+SHAPE = (56, 70)
 
 
-def killed(folder, seconds):
-    """Run the worker for some time after its first stroke; return its last stroke."""
+@pytest.fixture
+def worker():
+    """The program that starts the ones to be killed."""
     program = subprocess.Popen(  # noqa: S603  this program
-        [sys.executable, str(WORKER), str(folder)],
+        [sys.executable, str(WORKER)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
+        bufsize=1,
     )
-    try:
-        first = program.stdout.readline()
-        assert first == "1\n", program.stderr.read()
-        time.sleep(seconds)
-    finally:
-        program.kill()
-        rest, _ = program.communicate()
-    whole = [line for line in rest.split("\n")[:-1] if line]
-    return int(whole[-1]) if whole else 1
+    assert program.stdout.readline() == "ready\n"
+    yield program
+    program.stdin.close()
+    program.wait(60)
+    program.stdout.close()
 
 
-def test_at_most_the_last_stroke_is_missing(tmp_path, opened):
-    chance = random.Random(os.environ.get("NAPARI_MEDFM_SEED", "7"))  # noqa: S311
+def killed(worker, folder, moment, wait, times):
+    """Kill it ``wait`` seconds after it has begun something so many times.
+
+    Returns its last whole stroke, and what it was doing.
+    """
+    worker.stdin.write(f"{folder}\n")
+    lines, child = [], 0
+    while not child or lines.count(moment) < times or not any(map(str.isdigit, lines)):
+        line = worker.stdout.readline().strip()
+        assert line, "the program ended by itself"
+        if line.startswith("pid "):
+            child = int(line.removeprefix("pid "))
+        else:
+            lines.append(line)
+    time.sleep(wait)
+    os.kill(child, signal.SIGKILL)
+    while (line := worker.stdout.readline().strip()) != "ended":
+        lines.append(line)
+    strokes = [int(line) for line in lines if line.isdigit()]
+    doing = [line for line in lines if not line.isdigit()]
+    return strokes[-1], doing[-1]
+
+
+def test_at_most_the_last_stroke_is_missing(tmp_path, opened, worker):
+    chance = random.Random(SEED)  # noqa: S311
+    met = Counter()
     for turn in range(KILLS):
         folder = tmp_path / str(turn)
         folder.mkdir()
-        strokes = killed(folder, chance.uniform(0, 0.6))
+        moment = list(MOMENTS)[turn % len(MOMENTS)]
+        wait = chance.uniform(0, MOMENTS[moment])
+        strokes, doing = killed(worker, folder, moment, wait, chance.randint(1, 4))
+        met[doing] += 1
+        check_projects(folder, opened, strokes)
+        check_exports(folder)
+    print(f"{KILLS} kills: {dict(met)}")  # noqa: T201
+    assert set(met) == set(MOMENTS)
+
+
+def check_projects(folder, opened, strokes):
+    """All that were saved open, and one of them has all strokes but the last."""
+    kept = []
+    for path in sorted(folder.glob("case*.medfm")):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            session = opened(folder / "case.medfm")
+            session = opened(path)
         try:
             assert not session.project.missing
-            assert strokes <= len(session.annotations) <= strokes + 1
-            assert session.labels("x").any() or len(session.annotations) <= 1
+            kept.append(len(session.annotations))
+            assert session.labels("x").any() or kept[-1] <= 1
             session.annotate("x", "a", points=[(1, 1)])
             assert not session.dirty
         finally:
             session.close()
-        check_exports(folder)
+    assert strokes <= max(kept) <= strokes + 1
 
 
 def check_exports(folder):
-    mask, record = folder / "mask.tif", folder / "mask.tif.provenance.json"
-    if mask.exists():
-        assert tifffile.imread(mask).shape == (56, 70)
-    if record.exists():
-        assert json.loads(record.read_text())["file"] == "mask.tif"
+    """What is there under its name is whole, and read by others."""
+    readers = {
+        "mask.tif": tifffile.imread,
+        "mask.nii.gz": lambda p: np.asarray(nibabel.load(p).dataobj).T,
+        "mask.seg.nrrd": lambda p: nrrd.read(str(p))[0].T,
+        "mask.ome.zarr": of_ours,
+        "mask.geojson": of_ours,
+    }
+    for name, read in readers.items():
+        path, record = folder / name, folder / f"{name}.provenance.json"
+        if path.exists():
+            found = np.squeeze(read(path))
+            assert found.shape == SHAPE
+            assert found.any()
+        if record.exists():
+            assert json.loads(record.read_text())["file"] == name
     if (folder / "table.csv").exists():
         text = (folder / "table.csv").read_text()
         assert text.endswith("\n")
         assert len({line.count(",") for line in text.splitlines()}) == 1
     if (folder / "a.head.safetensors").exists():
         assert load_head(folder / "a.head.safetensors").classes
+
+
+def of_ours(path):
+    from napari_medfm.engine.intake import image_of
+
+    image: Image = image_of(np.zeros(SHAPE, np.float32), "x")
+    return read_labels(path, image).values

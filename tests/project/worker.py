@@ -1,14 +1,29 @@
-"""Labels, saves and exports for ever; killed from outside. Says each stroke it made."""
+"""Labels, saves and exports for ever; killed from outside, wherever it is.
 
+Says what it begins ("labelling", "saving", "exporting") and each stroke that it made.
+Reads folders from its input, and gives each a process of its own, which is quick: what
+is imported is imported already.
+"""
+
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import nibabel  # noqa: F401
 import numpy as np
+import tifffile  # noqa: F401
+import zarr  # noqa: F401, TID253
 from toys import ToyEncoder, ToySegmenter
 
 from napari_medfm import Session
+
+MASKS = ("mask.tif", "mask.nii.gz", "mask.seg.nrrd", "mask.ome.zarr", "mask.geojson")
+
+
+def say(text):
+    print(text, flush=True)  # noqa: T201
 
 
 def main(folder):
@@ -17,24 +32,36 @@ def main(folder):
     image = rng.random((56, 70)).astype(np.float32)
     session.add_image(image, name="x")
     session.add_class("a")
-    session.save(folder / "case.medfm")
+    session.save(folder / "case0.medfm")
     mark = np.zeros(image.shape, bool)
     for number in range(10_000):
+        say("labelling")
         place = tuple(int(n) for n in rng.integers(0, (56, 70)))
         session.annotate("x", "a" if number % 2 else "background", points=[place])
-        print(number + 1, flush=True)  # noqa: T201
+        say(number + 1)
         if number % 5 == 1:
             session.fit("ridge")
         mark[place] = True
         session.accept("x", mark, "a")
-        if number % 4 == 3:
-            session.save()
+        if number % 2:
+            say("saving")
+            new = number % 6 == 5  # under another name, which the session then follows
+            session.save(folder / f"case{number}.medfm" if new else None)
         if number % 3 == 2:
-            session.export_masks("x", folder / "mask.tif")
+            say("exporting")
+            for name in MASKS:
+                session.export_masks("x", folder / name)
             session.export_table(folder / "table.csv")
             if session.head is not None:
                 session.export_head(folder / "a.head.safetensors")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    say("ready")
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            main(Path(line.strip()))
+        say(f"pid {child}")
+        os.waitpid(child, 0)
+        say("ended")
