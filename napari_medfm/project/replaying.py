@@ -11,16 +11,20 @@ import numpy as np
 
 from napari_medfm.core.calls import Given
 from napari_medfm.core.changes import Change, answer_digest
-from napari_medfm.core.errors import MedfmError
+from napari_medfm.core.errors import BadFile, MedfmError
 from napari_medfm.core.jobs import Job, Progress, Steps
 from napari_medfm.core.state import Labelling
 from napari_medfm.session import Session
+from napari_medfm.verbs.gesture import Gesture
 from napari_medfm.verbs.labelling import label_map
+from napari_medfm.verbs.verb import Verb
 
 _UNSEEN = {
     *("save", "export_masks", "export_head", "export_table", "export_dataset"),
     *("export_predictions", "embed", "report", "suggest", "doubtful", "rank_images"),
 }
+_PLAIN = {"undo", "redo", "forget_past", "use_encoder", "use_segmenter"}
+_VERBS = (Verb, Gesture)
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class _Again:
         """Take the snapshots of later calls that were asked for before this one."""
         for later in self._asked[number]:
             args, kwargs = self._arguments(self._record[later])
-            verb = getattr(self._session, self._record[later].call.verb)
+            verb = self._verb(self._record[later].call.verb)
             self._waiting[later] = Job(verb.work(*args, **kwargs))
 
     def do(self, number: int, change: Change) -> str | None:
@@ -130,7 +134,13 @@ class _Again:
             job.drain()
             return job.result()
         args, kwargs = self._arguments(change)
-        return getattr(self._session, change.call.verb)(*args, **kwargs)
+        return self._verb(change.call.verb)(*args, **kwargs)
+
+    def _verb(self, name: str) -> Any:
+        """Return what does a call again; a journal may not name anything else."""
+        if name not in _PLAIN and not isinstance(vars(Session).get(name), _VERBS):
+            raise BadFile(f"{name[:40]!r} is nothing that a session does")
+        return getattr(self._session, name)
 
     def _arguments(self, change: Change) -> tuple[list[Any], dict[str, Any]]:
         args = [_filled(arg, self._results) for arg in change.call.args]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_medfm.core.errors import BadFile
 
 _CHANNELS = {2: 3, 4: 2, 6: 4}
+_BAND = 256
 _NONE, _SUB, _UP, _AVERAGE, _PAETH = range(5)
 
 
@@ -37,9 +38,15 @@ def read_png16(path: Path) -> NDArray[np.uint16]:
     if len(raw) != expected:
         raise BadFile(f"{path.name} is truncated; copy it again from its source")
     lines = np.frombuffer(raw, np.uint8).reshape(rows, 1 + cols * width)
-    pixels = _unfiltered(lines[:, 0], lines[:, 1:].reshape(rows, cols, width))
-    values = pixels.view(">u2").astype(np.uint16)
-    return values[..., 0] if colour == 4 else np.ascontiguousarray(values[..., :3])
+    values = np.empty((rows, cols, 1 if colour == 4 else 3), np.uint16)
+    above = np.zeros((cols, width), np.uint8)
+    for start in range(0, rows, _BAND):
+        band = lines[start : start + _BAND]
+        coded = band[:, 1:].reshape(len(band), cols, width)
+        pixels = _unfiltered(band[:, 0], coded, above)
+        values[start : start + _BAND] = pixels.view(">u2")[..., : values.shape[2]]
+        above = pixels[-1]
+    return values[..., 0] if colour == 4 else values
 
 
 def _chunks(content: bytes) -> list[bytes]:
@@ -53,10 +60,11 @@ def _chunks(content: bytes) -> list[bytes]:
 
 
 def _unfiltered(
-    kinds: NDArray[np.uint8], coded: NDArray[np.uint8]
+    kinds: NDArray[np.uint8], coded: NDArray[np.uint8], above: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     rows, cols, width = coded.shape
     known = np.zeros((rows + 1, cols + 1, width), np.int16)
+    known[0, 1:] = above
     for diagonal in range(rows + cols - 1):
         r = np.arange(max(0, diagonal - cols + 1), min(rows, diagonal + 1))
         c = diagonal - r

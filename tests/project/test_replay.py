@@ -179,3 +179,15 @@ def test_replay_with_the_real_models(real_weights, tmp_path):
     session.save(tmp_path / "case.medfm")
     session.close()
     assert main(["replay", str(tmp_path / "case.medfm"), "--check"]) == 0
+
+
+@pytest.mark.parametrize("verb", ["close", "__init__", "_commit", "before_export"])
+def test_a_journal_cannot_name_what_is_no_verb(case, capsys, verb):
+    path = case / "journal.jsonl"
+    entries = list(read_journal(path).entries)
+    similar = next(e for e in entries[1:] if e["call"]["verb"] == "similarity")
+    similar["call"]["verb"] = verb
+    path.unlink()
+    new_journal(path, entries)
+    assert main(["replay", str(case), "--check"]) == 1
+    assert f"{verb!r} is nothing that a session does" in capsys.readouterr().err
