@@ -17,6 +17,7 @@ from napari_medfm.bridge.effort import EffortOut
 from napari_medfm.bridge.export import Exporting
 from napari_medfm.bridge.facts import problem_with
 from napari_medfm.bridge.gestures import Gestures
+from napari_medfm.bridge.images import Images
 from napari_medfm.bridge.importing import Importing
 from napari_medfm.bridge.keys import Keys
 from napari_medfm.bridge.labels import LabelsView
@@ -87,7 +88,7 @@ class Desk:
         self.marking = Marking(self)
         self.live = Live(self)
         self.review = Review(self)
-        self.objects = Objects(self)
+        self.objects, self.images = Objects(self), Images(self)
         self.exporting = Exporting(self)
         self.importing = Importing(self)
         self.labels = LabelsView(self)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ class ImageRow:
         What the head says; empty, and None, without one.
     similarity
         Cosine to the image asked for, in [-1, 1]; None if none was.
+    plane
+        Of a volume whose planes were sorted; None for a whole image.
     """
 
     image: str
@@ -48,13 +50,15 @@ class ImageRow:
     probabilities: dict[str, float] = field(default_factory=dict)
     uncertainty: float | None = None
     similarity: float | None = None
+    plane: int | None = None
 
 
 def rank_images(
     ws: Workspace,
     by: Order = "uncertainty",
-    like: str | None = None,
+    like: str | int | None = None,
     images: Sequence[str] | None = None,
+    volume: str | None = None,
 ) -> Work[list[ImageRow]]:
     """Sort images: the least sure first, or those most like one of them.
 
@@ -64,9 +68,11 @@ def rank_images(
         "uncertainty" asks the head of level "image"; "similarity" needs ``like`` and
         no head.
     like
-        The image to be like.
+        The image to be like; with ``volume`` the number of the plane.
     images
         Names; all if None.
+    volume
+        Sort the planes of this image instead.
 
     Raises
     ------
@@ -74,32 +80,61 @@ def rank_images(
         If there is nothing to sort, no head, or no image to be like.
     """
     choice_of(by, "by", ("uncertainty", "similarity"))
-    sources = _sources(ws, images)
-    wanted = None if like is None else ws.image(like)
+    places = _places(ws, images, volume)
+    wanted = None if like is None else _place(ws, like, volume)
     if by == "similarity" and wanted is None:
         raise BadInput("Say which image they should be like: like=name")
-    asked: list[Work[Prediction] | None] = [None] * len(sources)
+    asked: list[Work[Prediction] | None] = [None] * len(places)
     if by == "uncertainty" or "image" in ws.labelling.heads:
-        asked = [predict(ws, one.name, level="image") for one in sources]
+        asked = [_asking(ws, *place) for place in places]
     state, reader = ws.labelling, ws.planes
 
     def steps() -> Steps[list[ImageRow]]:
         found = []
-        for done, (image, work) in enumerate(zip(sources, asked, strict=True)):
-            yield Progress(done, len(sources), image.name)
+        for done, (place, work) in enumerate(zip(places, asked, strict=True)):
+            yield Progress(done, len(places), place[0].name)
             answer = None if work is None else (yield from work.steps())
-            found.append(_row(state, image, answer))
+            found.append(_row(state, *place, answer))
         if wanted is None:
             return sorted(found, key=lambda row: -(row.uncertainty or 0))
         rows = []
-        for image in (wanted, *sources):
-            bag = yield from bag_of(reader, image, None)
+        for done, place in enumerate((wanted, *places)):
+            yield Progress(done, len(places) + 1, f"comparing {place[0].name}")
+            bag = yield from bag_of(reader, *place)
             rows.append(bag.mean(0))
         near = _cosines(np.stack(rows))
         order = np.argsort(-near, kind="stable")
-        return [_with(found[k], float(near[k])) for k in order]
+        return [replace(found[k], similarity=float(near[k])) for k in order]
 
     return Work("Sorting images", steps, lambda rows: rows)
+
+
+Place = tuple[Image, int | None]
+
+
+def _places(
+    ws: Workspace, images: Sequence[str] | None, volume: str | None
+) -> list[Place]:
+    if volume is None:
+        return [(image, None) for image in _sources(ws, images)]
+    if images is not None:
+        raise BadInput(
+            "Give images to sort, or a volume whose planes to sort, not both"
+        )
+    source = ws.image(volume)
+    return [(source, plane) for plane in range(source.n_planes)]
+
+
+def _place(ws: Workspace, like: str | int, volume: str | None) -> Place:
+    if volume is not None:
+        source = ws.image(volume)
+        return source, source.plane_index(cast("int", like))
+    return ws.image(cast("str", like)), None
+
+
+def _asking(ws: Workspace, image: Image, plane: int | None) -> Work[Prediction]:
+    planes = None if plane is None else [plane]
+    return predict(ws, image.name, level="image", planes=planes)
 
 
 def export_predictions(
@@ -107,6 +142,7 @@ def export_predictions(
     path: str | Path,
     level: Literal["object", "image"] = "image",
     images: Sequence[str] | None = None,
+    volume: str | None = None,
 ) -> Work[Path]:
     """Write what a head says of objects or images as a table, the least sure first.
 
@@ -118,6 +154,8 @@ def export_predictions(
         it; of objects also their area or volume in units of the image's spacing.
     images
         Names; all (with objects, for objects) if None.
+    volume
+        Write a row for each plane of this image instead; of level "image" only.
 
     Raises
     ------
@@ -130,13 +168,17 @@ def export_predictions(
     target = path_of(path, "path")
     if target.suffix.lower() != ".csv":
         raise BadInput(f"Predictions are written as .csv, not {target.name!r}")
-    if images is None and level == "object":
+    if volume is not None and level == "object":
+        raise BadInput("Rows of planes are for level 'image': leave volume out")
+    if images is None and volume is None and level == "object":
         images = list(ws.labelling.objects)
-    sources = _sources(ws, images)
+    places = _places(ws, images, volume)
+    sources = list(dict.fromkeys(image for image, _ in places))
     if level == "object":
         for source in sources:
             objects_of(ws.labelling, source.name)
-    asked = [predict(ws, one.name, level=level) for one in sources]
+    planes = None if volume is None else range(sources[0].n_planes)
+    asked = [predict(ws, one.name, level=level, planes=planes) for one in sources]
     state = ws.labelling
 
     def steps() -> Steps[Path]:
@@ -242,27 +284,26 @@ def _given(state: Labelling, image: str, plane: int | Literal[""]) -> str:
     return own[0] if own else ""
 
 
-def _row(state: Labelling, image: Image, found: Prediction | None) -> ImageRow:
-    row = ImageRow(image.name, image.group, _given(state, image.name, ""))
+def _row(
+    state: Labelling, image: Image, plane: int | None, found: Prediction | None
+) -> ImageRow:
+    given = _given(state, image.name, "" if plane is None else plane)
+    row = ImageRow(image.name, image.group, given, plane=plane)
     if not isinstance(found, ImagePrediction):
         return row
     chances = dict(
-        zip((c.name for c in found.classes), found.probabilities.tolist(), strict=True)
+        zip(
+            (c.name for c in found.classes),
+            found.probabilities.ravel().tolist(),
+            strict=True,
+        )
     )
-    return ImageRow(
-        image.name,
-        image.group,
-        row.label,
-        max(chances, key=chances.__getitem__),
-        chances,
-        float(found.uncertainty),
+    return replace(
+        row,
+        class_name=max(chances, key=chances.__getitem__),
+        probabilities=chances,
+        uncertainty=float(np.ravel(found.uncertainty)[0]),
     )
-
-
-def _with(row: ImageRow, similarity: float) -> ImageRow:
-    from dataclasses import replace
-
-    return replace(row, similarity=similarity)
 
 
 def _cosines(rows: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -18,8 +18,9 @@ from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.specs import Encoder
 from napari_medfm.engine.features import PlaneFeatures, Standard
 from napari_medfm.engine.resize import resized_part
-from napari_medfm.engine.rgb import normalised, scaled, to_rgb
+from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.store import EmbeddingStore
+from napari_medfm.engine.thumbnails import reduced
 from napari_medfm.engine.tiles import Cell, TilePlan, micrometres, plan_tiles
 from napari_medfm.engine.tissue import tissue_of
 from napari_medfm.engine.windowstore import WindowStore
@@ -52,7 +53,7 @@ class TiledPlane:
         levels = [image.level_shape(n) for n in range(len(image.pyramid))]
         mpp = micrometres(image.spacing, image.metadata.get("unit"))
         self.plan: TilePlan = plan_tiles(levels, spec, mpp)
-        self._thumbnail = _thumbnail(image, plane)
+        self._thumbnail = reduced(image, plane, _THUMBNAIL, _THUMBNAIL_LEVEL)
         self.key = _key(image, plane, model.get(), self.plan, self._thumbnail)
         depth = (max(1, len(spec.blocks)), spec.dim)
         self._store: WindowStore = store.windows(self.key, self.plan, depth)
@@ -257,23 +258,6 @@ def _middle(box: Box, side: int) -> Box:
 
 def _digest(window: NDArray[np.float32]) -> str:
     return hashlib.sha256(window.data).hexdigest()
-
-
-def _thumbnail(image: Image, plane: int) -> NDArray[np.float32]:
-    """Return a small picture of a plane, its channels in [0, 1], read in bands."""
-    sizes = [image.level_shape(n) for n in range(len(image.pyramid))]
-    level = max(
-        (n for n, size in enumerate(sizes) if max(size) >= _THUMBNAIL_LEVEL), default=0
-    )
-    rows, cols = sizes[level]
-    step = max(1, -(-max(rows, cols) // _THUMBNAIL))
-    high = step * max(1, (1 << 24) // (cols * step))
-    bands = []
-    for first in range(0, rows, high):
-        band = Box(first, 0, min(first + high, rows), cols)
-        pixels = image.plane(plane, band, level)[step // 2 :: step, step // 2 :: step]
-        bands.append(scaled(image, pixels))
-    return np.concatenate(bands)
 
 
 def _key(

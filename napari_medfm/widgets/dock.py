@@ -17,6 +17,7 @@ from napari_medfm.widgets.batch_panel import BatchPanel
 from napari_medfm.widgets.closing import Closing
 from napari_medfm.widgets.export_panel import ExportPanel
 from napari_medfm.widgets.header import Header
+from napari_medfm.widgets.images_panel import ImagesPanel
 from napari_medfm.widgets.label_panel import LabelPanel
 from napari_medfm.widgets.missing_models import MissingModels
 from napari_medfm.widgets.model_panel import ModelPanel
@@ -80,6 +81,7 @@ class MedfmWidget(QWidget):
             "Label": LabelPanel(desk),
             "Review": ReviewPanel(desk),
             "Objects": ObjectsPanel(desk),
+            "Images": ImagesPanel(desk),
             "Export": ExportPanel(desk),
             "Batch": BatchPanel(desk),
         }

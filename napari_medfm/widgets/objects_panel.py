@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.looks import colour_of
 from napari_medfm.widgets.class_list import ClassList
 from napari_medfm.widgets.object_table import ObjectTable
-from napari_medfm.widgets.parts import Hint, button, row
+from napari_medfm.widgets.parts import Hint, button, combo, row
 from napari_medfm.widgets.testing_view import TestingView
 
 
@@ -23,16 +23,11 @@ class ObjectsPanel(QWidget):
         self._folder = Path.home()
         objects = desk.objects
         self._hint = Hint()
-        self._source = QComboBox()
-        self._source.setAccessibleName("Where the objects come from")
-        self._source.setToolTip(
-            "<p>Outlines that are there already: accepted labels, or a Labels layer "
-            "with a number for each object (of a mask, the pieces are the objects).</p>"
+        self._source = combo(
+            "Where the objects come from",
+            "Outlines that are there already: accepted labels, or a Labels layer with "
+            "a number for each object (of a mask, the pieces are the objects).",
         )
-        self._source.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self._source.setMinimumContentsLength(12)
         self._take = button(
             "Use these objects",
             "Takes them as the objects to be classified, in place of those there are.",

@@ -9,6 +9,7 @@ from psygnal import SignalInstance
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
+    QComboBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -114,6 +115,18 @@ def row(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
     return holder
+
+
+def combo(name: str, tip: str) -> QComboBox:
+    """Return a box of choices that never widens the dock, however long they are."""
+    made = QComboBox()
+    made.setAccessibleName(name)
+    made.setToolTip(f"<p>{tip}</p>")
+    made.setSizeAdjustPolicy(
+        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )
+    made.setMinimumContentsLength(12)
+    return made
 
 
 def swatch(colour: str, size: int = 14) -> QIcon:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import cast
 
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
-    QGridLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -18,14 +15,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medfm.bridge.desk import Desk
-from napari_medfm.bridge.looks import colour_of
 from napari_medfm.bridge.refinement import WAYS, Subject
-from napari_medfm.core.labels import LabelClass
 from napari_medfm.verbs.doubting import Doubt
-from napari_medfm.widgets.parts import Hint, button, heading, row, swatch
+from napari_medfm.widgets.class_buttons import ClassButtons
+from napari_medfm.widgets.parts import Hint, button, combo, heading, row
 from napari_medfm.widgets.testing_view import TestingView
 
-_MOST_ANSWERS = 6
 _ROW, _MOST_ROWS = 26, 5
 
 
@@ -90,10 +85,8 @@ class _Next(QWidget):
             "cannot tell, and that is unlike what is labelled.",
             desk.review.suggesting.next,
         )
-        self._answers = QWidget()
-        self._grid = QGridLayout(self._answers)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._shown: object = None
+        self._answers = ClassButtons("Labels the place in the ring as {} and goes on.")
+        self._answers.chosen.connect(desk.review.suggesting.label_as)
         self._unsure = QCheckBox("Show where it is unsure")
         self._unsure.setToolTip(
             "<p>Bright places are those where the prediction could as well be another "
@@ -123,30 +116,11 @@ class _Next(QWidget):
         )
         self._answers.setVisible(place is not None)
         if place is not None:
-            self._show_answers(desk.classes)
+            self._answers.setClasses(desk.classes)
         self._unsure.setEnabled(desk.session.head is not None)
         self._unsure.blockSignals(True)
         self._unsure.setChecked(desk.review.shows_uncertainty)
         self._unsure.blockSignals(False)
-
-    def _show_answers(self, classes: tuple[LabelClass, ...]) -> None:
-        if self._shown == classes:
-            return
-        self._shown = classes
-        while self._grid.count():
-            item = self._grid.takeAt(0)
-            widget = None if item is None else item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
-        for number, label_class in enumerate(classes[:_MOST_ANSWERS]):
-            choice = button(
-                label_class.name,
-                f"Labels the place in the ring as {label_class.name} and goes on.",
-                partial(self._desk.review.suggesting.label_as, label_class.value),
-            )
-            choice.setIcon(swatch(colour_of(label_class)))
-            self._grid.addWidget(choice, number // 2, number % 2)
 
 
 class _Doubts(QWidget):
@@ -237,7 +211,8 @@ class _Refine(QWidget):
         self._desk = desk
         refinement = desk.review.refinement
         self._hint = Hint()
-        self._what, self._how = _combo("What to refine"), _combo("How to refine it")
+        self._what = combo("What to refine", "What is to be refined.")
+        self._how = combo("How to refine it", "In which way.")
         self._what.activated.connect(self._choose)
         for how, title, tip in WAYS:
             self._how.addItem(title, how)
@@ -302,17 +277,6 @@ class _Refine(QWidget):
         refinement = self._desk.review.refinement
         refinement.how = self._how.currentData()
         refinement.discard()
-
-
-def _combo(name: str) -> QComboBox:
-    made = QComboBox()
-    made.setAccessibleName(name)
-    made.setToolTip(f"<p>{name}.</p>")
-    made.setSizeAdjustPolicy(
-        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    )
-    made.setMinimumContentsLength(12)
-    return made
 
 
 def _fill(widget: QWidget, title: str, *parts: QWidget) -> None:

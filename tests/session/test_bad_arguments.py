@@ -352,6 +352,7 @@ TABLE = {
             "by": ["magic", "", 3, NAN, None, "uncertainty"],
             "like": [x for x in NO_NAME if x is not None],
             "images": [5, "x", ["y"], [], [3]],
+            "volume": [x for x in NO_NAME if x is not None],
         },
     ),
     "export_predictions": (
@@ -360,6 +361,7 @@ TABLE = {
             "path": [*NO_PATH, "a.xls"],
             "level": ["magic", "", 3, NAN, "pixel"],
             "images": [5, "x", ["y"], [], [3]],
+            "volume": [x for x in NO_NAME if x is not None],
         },
     ),
     "export_table": (

@@ -74,6 +74,46 @@ def test_predictions_of_images_are_a_table(session, tmp_path):
         assert row["class"] == max(chances, key=chances.get)
 
 
+@pytest.fixture
+def deep(session):
+    stack = np.stack([picture(n, 0.3 if n % 2 else 0.02) for n in range(6)])
+    session.add_image(stack, name="deep")
+    for plane in range(4):
+        name = "malignant" if plane % 2 else "benign"
+        session.annotate_image("deep", name, plane=plane)
+    session.fit("logistic", level="image")
+    return session
+
+
+def test_planes_of_a_volume_are_sorted(deep):
+    rows = deep.rank_images(volume="deep")
+    assert sorted(row.plane for row in rows) == list(range(6))
+    unsure = [row.uncertainty for row in rows]
+    assert unsure == sorted(unsure, reverse=True)
+    by_plane = {row.plane: row for row in rows}
+    assert by_plane[4].class_name == "benign"
+    assert by_plane[5].class_name == "malignant"
+    assert [by_plane[n].label for n in (0, 1, 4)] == ["benign", "malignant", ""]
+
+
+def test_planes_like_a_plane(deep):
+    rows = deep.rank_images(by="similarity", like=1, volume="deep")
+    assert rows[0].plane == 1
+    assert {row.plane for row in rows[:3]} == {1, 3, 5}
+    with pytest.raises(BadInput, match="not both"):
+        deep.rank_images(volume="deep", images=["i0"])
+
+
+def test_predictions_of_planes_are_a_table(deep, tmp_path):
+    deep.export_predictions(tmp_path / "a.csv", volume="deep")
+    rows = {int(row["plane"]): row for row in rows_of(tmp_path / "a.csv")}
+    assert len(rows) == 6
+    assert rows[5]["class"] == "malignant"
+    assert [rows[n]["labelled"] for n in (0, 1, 5)] == ["benign", "malignant", ""]
+    with pytest.raises(BadInput, match="level 'image'"):
+        deep.export_predictions(tmp_path / "a.csv", "object", volume="deep")
+
+
 def test_predictions_of_objects_are_a_table(session, tmp_path):
     image = np.full((60, 80), 128, np.uint8)
     objects = np.zeros((60, 80), np.int32)
