@@ -23,13 +23,14 @@ from napari_medfm.commands import (
     options,
     replay,
     segment,
+    similar,
     take,
 )
 from napari_medfm.commands.say import UsageError, warn
 from napari_medfm.core.errors import MedfmError
 
 _COMMANDS = (
-    *(demo, models, embed, segment, apply, take),
+    *(demo, models, embed, similar, segment, apply, take),
     *(inspect, replay, ledger, doctor),
 )
 _EPILOG = """positions are row,col as in an array, counted from 0, row first;

@@ -151,7 +151,9 @@ class Session:
         """Return an encoder with this session's options, not loaded yet."""
         if not isinstance(encoder, str):
             _check_model(encoder, "encoder")
-            return Model(encoder.spec.name, lambda: encoder)
+            own = Model(encoder.spec.name, lambda: encoder)
+            own.get()
+            return own
         encoders.spec_of(encoder, self._options["cache_dir"])
         return Model(
             encoder, lambda: encoders.load(encoder, weights=None, **self._options)

@@ -35,8 +35,10 @@ from napari_medfm.bridge.saving import Saving
 from napari_medfm.bridge.similar import Similar
 from napari_medfm.bridge.timeline import Timeline
 from napari_medfm.bridge.tools import ToolBelt
+from napari_medfm.bridge.viewing import Viewing, shown
 from napari_medfm.core.changes import Change
 from napari_medfm.core.errors import MedfmError
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.session import Session
@@ -77,6 +79,7 @@ class Desk:
         self._images: Mapping[str, Image] | None = None
         self._encoder = session.workspace.encoder
         self.binding = Binding(viewer, session)
+        self.view = Viewing(self)
         self.placing = Placing(self)
         self.opening = Opening(self)
         self.mirror = Mirror(viewer, self._layer_made)
@@ -98,6 +101,7 @@ class Desk:
         self.batch = Batch(self)
         self.effort = EffortOut(self)
         self.keys = Keys(self)
+        self.view.on_moved = self._view_moved
         self.binding.on_bound = self.placing.watch
         self.binding.on_removed = self._image_removed
         self.binding.on_new_pixels = self._new_pixels
@@ -114,6 +118,7 @@ class Desk:
         self.runner.cancel()
         self.tools.close()
         self.keys.close()
+        self.view.close()
         self.mirror.close()
         self.binding.close()
         for event, heard in self._heard_of_viewer():
@@ -211,15 +216,30 @@ class Desk:
         """The image in hand."""
         return None if self.image is None else self.binding.image(self.image)
 
-    def show(self, role: Role, data: Any, plane: int | None, **style: Any) -> None:
-        """Show data on the image in hand; not where its layer was removed."""
-        if self.image is None:
+    def show(
+        self,
+        role: Role,
+        data: Any,
+        plane: int | None,
+        region: Box | None = None,
+        **style: Any,
+    ) -> None:
+        """Show data on the image in hand; not where its layer was removed.
+
+        Parameters
+        ----------
+        region
+            Part of the plane that data is of.
+        """
+        image, source = self.image, self.source
+        anchor = None if image is None else self.binding.layer(image)
+        if image is None or source is None or anchor is None:
             return
-        anchor = self.binding.layer(self.image)
-        if anchor is not None:
-            if plane is not None and data.ndim == 2 and role not in _MARKS:
-                data = data[None]
-            self.mirror.show(self.image, anchor, role, data, plane=plane, style=style)
+        if role not in _MARKS:
+            data = shown(data[None] if plane is not None and data.ndim == 2 else data)
+            if region is None and isinstance(data, list):
+                region = Box(0, 0, *source.plane_shape)
+        self.mirror.show(image, anchor, role, data, where=(plane, region), style=style)
 
     def _follow_active(self) -> None:
         active = self.viewer.layers.selection.active
@@ -263,6 +283,11 @@ class Desk:
         self.live.plane_moved()
         self.prompt.preview.expected()
         self.changed.emit()
+
+    def _view_moved(self) -> None:
+        """Another part of a large image is on screen."""
+        self.similar.view_moved()
+        self.live.view_moved()
 
     def _layer_made(self, image: str, role: Role, layer: Layer) -> None:
         self.saving.watch(image, role, layer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -59,21 +60,38 @@ def lie_as(layer: Layer, matrix: Matrix) -> None:
     layer.affine = np.eye(ndim + 1) if plain else matrix
 
 
-def geometry_of(layer: Layer, plane: int | None = None) -> dict[str, Any]:
-    """Return the transform arguments of a layer that lies on another.
+@dataclass(frozen=True)
+class Lie:
+    """Where an answer lies on an image.
 
     Parameters
     ----------
     plane
         For an answer of one plane of a volume, shape (1, rows, cols): its plane.
+    origin, step
+        For an answer of a part of a plane: the part's first pixel; and how many of the
+        image's pixels one of the answer's covers, (rows, cols).
     """
-    translate = np.array(layer.translate, float)
-    if plane is not None:
-        full = matrix_of(layer)[: layer.ndim, 0]
+
+    plane: int | None = None
+    origin: tuple[float, float] = (0.0, 0.0)
+    step: tuple[float, float] = (1.0, 1.0)
+
+
+def geometry_of(layer: Layer, lie: Lie | None = None) -> dict[str, Any]:
+    """Return the transform arguments of a layer that lies on another."""
+    lie, ndim = lie or Lie(), layer.ndim
+    translate, scale = np.array(layer.translate, float), np.array(layer.scale, float)
+    shift = np.zeros(ndim)
+    shift[-2:] = np.add(lie.origin, np.subtract(lie.step, 1) / 2)
+    shift[0] += lie.plane or 0
+    if shift.any():
         linear = np.asarray(layer.affine.linear_matrix, float)
-        translate = translate + plane * np.linalg.solve(linear, full)
+        full = matrix_of(layer)[:ndim, :ndim] @ shift
+        translate = translate + np.linalg.solve(linear, full)
+    scale[-2:] *= lie.step
     return {
-        "scale": np.array(layer.scale, float),
+        "scale": scale,
         "translate": translate,
         "rotate": np.array(layer.rotate, float),
         "shear": np.array(layer.shear, float),

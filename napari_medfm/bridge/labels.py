@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medfm.bridge import looks
+from napari_medfm.bridge.slidelabels import SlideLabels
 from napari_medfm.core.state import Accepted
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class LabelsView:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._shown: dict[str, tuple[tuple[Accepted, ...], Any]] = {}
+        self._slide = SlideLabels(desk)
 
     def render(self) -> None:
         """Bring the layer in step with what was accepted."""
@@ -31,12 +33,19 @@ class LabelsView:
         layer = desk.mirror.layer(image, "labels")
         if not items:
             if self._shown.pop(image, None) is not None:
-                desk.mirror.empty(image, "labels")
+                if desk.view.large is not None:
+                    self._slide.render(())
+                    desk.mirror.hide(image, "labels")
+                else:
+                    desk.mirror.empty(image, "labels")
             return
         shown = self._shown.get(image)
         if layer is not None and shown == (items, desk.classes):
             return
         self._shown[image] = (items, desk.classes)
+        if desk.view.large is not None:
+            self._slide.render(items)
+            return
         found = desk.session.labels(image)
         if layer is not None and np.array_equal(layer.data, found):
             found = layer.data

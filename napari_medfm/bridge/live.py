@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 
 from napari_medfm.bridge import looks
 from napari_medfm.bridge.asking import Ask
+from napari_medfm.core.jobs import Progress, Steps, Work
+from napari_medfm.core.lazy import LazyArray
 from napari_medfm.core.results import Prediction
 from napari_medfm.core.state import Labelling
+from napari_medfm.verbs.accepting import keeping_by_hand
 from napari_medfm.verbs.labelling import by_hand, label_map
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
 _IDLE = 1.0
 _REST = 0.15
+_BAND = 1024
 
 
 class Live:
@@ -32,6 +37,7 @@ class Live:
             desk, "predict", lambda: (*self._maker(), desk.scene)
         )
         self._all: Ask[Prediction] = Ask(desk, "predict all", self._maker)
+        self._taking: Ask[bool] = Ask(desk, "accept all", self._maker)
         self._fitted: list[tuple[Any, Any]] = []
         self._quick: Any = None
         self._accepted_here = False
@@ -59,7 +65,7 @@ class Live:
     def whole(self) -> bool:
         """Whether the prediction holds every plane."""
         found = self.prediction
-        return found is not None and found.planes is None
+        return found is not None and found.planes is None and found.region is None
 
     @property
     def verdict(self) -> str:
@@ -194,13 +200,31 @@ class Live:
             return
         self.render()
         image, plane = here
+        large = desk.view.large
+        part = None if large is None else desk.view.squares(large)
+        words = "The prediction follows your marks"
+        if part is not None:
+            words += ". It covers the middle of the screen: zoom in, or move on"
         self._plane.begin(
             lambda: desk.session.predict.work(
-                image, planes=None if plane is None else [plane]
+                image,
+                planes=None if plane is None else [plane],
+                region=None if part is None else list(part),
             ),
-            lambda _: self._predicted("The prediction follows your marks"),
+            lambda _: self._predicted(words),
             late=self._request_missing,
         )
+
+    def view_moved(self) -> None:
+        """Another part of a slide is on screen: predict that, if nothing has all."""
+        desk, found = self._desk, self._plane.answer
+        large = desk.view.large
+        if large is None or desk.session.head is None or self.whole:
+            return
+        if self.prediction is None and not self._plane.pending:
+            return
+        if found is None or found.region != desk.view.squares(large):
+            self.request()
 
     def _request_missing(self) -> None:
         if self.prediction is None and not self._plane.pending:
@@ -218,12 +242,17 @@ class Live:
         self._all.begin(
             lambda: desk.session.predict.work(image),
             lambda _: self._predicted(
-                "All planes are predicted. Accept takes them into the labels"
+                f"{self._everything} predicted. Accept takes it into the labels"
             ),
             late=lambda: desk.say(
-                "Something changed while all planes were predicted: predict them again"
+                "Something changed while it was predicted: predict it again"
             ),
         )
+
+    @property
+    def _everything(self) -> str:
+        large = self._desk.view.large is not None
+        return "The whole slide is" if large else "The whole volume is"
 
     def _predicted(self, words: str) -> None:
         self.render()
@@ -261,6 +290,7 @@ class Live:
             "prediction",
             labels,
             here[1],
+            found.region,
             colormap=looks.class_colours(desk.classes),
             opacity=0.5,
             editable=False,
@@ -303,6 +333,9 @@ class Live:
         if not self.whole and not desk.hand.ready():
             return False
         plane = None if self.whole else here[1]
+        labels: Any = found.labels
+        if isinstance(labels, LazyArray):
+            return self._take(here[0], found)
         words = self._at_odds(found, plane)
         done = desk.act(
             lambda: desk.session.accept(
@@ -310,12 +343,46 @@ class Live:
             )
         )
         if done:
-            self.set_visible(False)
-            self._accepted_here = True
             planes = "all planes" if plane is None else "this plane"
             where = "" if here[1] is None else f" on {planes}"
-            desk.say(f"Accepted into the labels{where}{words}. Undo with Ctrl+Z")
+            if found.region is not None:
+                where = " where it was predicted"
+            self._taken(f"{where}{words}")
         return done
+
+    def _taken(self, where: str) -> None:
+        self.set_visible(False)
+        self._accepted_here = True
+        self._desk.say(f"Accepted into the labels{where}. Undo with Ctrl+Z")
+
+    def _take(self, image: str, found: Prediction) -> bool:
+        """Read the prediction of a whole slide behind, then take it into the labels."""
+        desk, source, keep = self._desk, self._desk.source, self.keep_by_hand
+        state = desk.session.labelling
+
+        def steps() -> Steps[Prediction]:
+            rows, cols = found.labels.shape
+            labels = np.zeros((rows, cols), found.labels.dtype)
+            for first in range(0, rows, _BAND):
+                yield Progress(first, rows, "reading the prediction")
+                labels[first : first + _BAND] = found.labels[first : first + _BAND]
+            held = replace(found, labels=labels)
+            if not keep or source is None:
+                return held
+            return keeping_by_hand(held, state, source)
+
+        def commit(held: Prediction) -> bool:
+            desk.session.accept(image, held, keep_by_hand=keep)
+            return True
+
+        def done(_: bool) -> None:
+            desk.timeline.branch()
+            desk.render()
+            self._taken("")
+
+        return self._taking.begin(
+            lambda: Work(f"Accepting {image}", steps, commit), done
+        )
 
     @property
     def against_hand(self) -> bool:
@@ -332,7 +399,9 @@ class Live:
         if source is None or not self.against_hand:
             return ""
         state = desk.session.labelling
-        odds = by_hand(state, source) & (label_map(state, source) != found.labels)
+        box = found.region
+        said, labels = by_hand(state, source, box), label_map(state, source, box)
+        odds = said & (labels != found.labels)
         if not (odds if plane is None else odds[plane]).any():
             return ""
         if self.keep_by_hand:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_medfm.bridge import looks
 from napari_medfm.bridge.marks import show_points
 from napari_medfm.core.labels import Annotation, LabelClass
+from napari_medfm.core.runs import Runs
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
@@ -67,9 +68,9 @@ class Marking:
             layer = desk.mirror.layer(desk.image, "strokes")
         if layer is None:
             return
-        index = np.nonzero(drawn)
-        lift = () if source.ndim == 2 else (np.zeros(len(index[0]), np.intp),)
-        layer.data[(*lift, *index)] = desk.chosen_class.value + 1
+        lift = () if source.ndim == 2 else (np.zeros(len(drawn[0]), np.intp),)
+        data = layer.data[0] if layer.multiscale else layer.data
+        data[(*lift, *drawn)] = desk.chosen_class.value + 1
         layer.refresh()
 
     def stroke_done(self, path: list[tuple[float, float]]) -> None:
@@ -77,7 +78,9 @@ class Marking:
         desk, source, here = self._desk, self._desk.source, self._desk.here
         if source is None or here is None or not path:
             return
-        mask = painted(path, self.radius, source.plane_shape)
+        drawn = painted(path, self.radius, source.plane_shape)
+        flat = np.ravel_multi_index(drawn, source.plane_shape)
+        mask = Runs.of_indices(flat, source.plane_shape)
         name = desk.chosen_class.name
         done = desk.act(
             lambda: desk.session.annotate(here[0], name, mask=mask, plane=here[1])
@@ -162,9 +165,15 @@ def _map_of(
 
 def painted(
     path: list[tuple[float, float]], radius: float, shape: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Return the pixels within ``radius`` of a path of (row, col) positions."""
-    mask = np.zeros(shape, bool)
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns within ``radius`` of a path of (row, col) positions.
+
+    They come row by row. Only the part of the plane around the path is ever looked at.
+    """
+    places = np.asarray(path, float)
+    first = np.clip(np.floor(places.min(0) - radius), 0, shape).astype(int)
+    past = np.clip(np.ceil(places.max(0) + radius) + 1, first, shape).astype(int)
+    mask = np.zeros(past - first, bool)
     for start, end in zip(path, [*path[1:], path[-1]], strict=True):
         one, other = np.asarray(start), np.asarray(end)
         low = np.maximum(np.floor(np.minimum(one, other) - radius), 0).astype(int)
@@ -177,5 +186,6 @@ def painted(
         share = np.clip(away @ along / length, 0, 1) if length else 0.0
         gap = away - np.multiply.outer(share, along)
         near = (gap**2).sum(-1) <= max(radius, 0.5) ** 2
-        mask[rows[near], cols[near]] = True
-    return mask
+        mask[rows[near] - first[0], cols[near] - first[1]] = True
+    found = np.nonzero(mask)
+    return found[0] + first[0], found[1] + first[1]

@@ -10,7 +10,8 @@ import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Layer, Points, Shapes
 
-from napari_medfm.bridge.geometry import FOLLOWED, geometry_of
+from napari_medfm.bridge.geometry import FOLLOWED, Lie, geometry_of
+from napari_medfm.core.geometry import Box
 
 Role = Literal[
     "similarity",
@@ -77,7 +78,7 @@ class Mirror:
         self._viewer = viewer
         self._on_made = on_made
         self._layers: dict[tuple[str, Role], Layer] = {}
-        self._planes: dict[tuple[str, Role], int | None] = {}
+        self._lies: dict[tuple[str, Role], Lie] = {}
         self._anchors: dict[str, Layer] = {}
         self._blank: set[tuple[str, Role]] = set()
         self.updating = False
@@ -90,7 +91,7 @@ class Mirror:
         role: Role,
         data: Any,
         *,
-        plane: int | None = None,
+        where: tuple[int | None, Box | None] = (None, None),
         style: dict[str, Any],
     ) -> Layer:
         """Show data in a role's layer: made at first, then updated.
@@ -99,8 +100,9 @@ class Mirror:
         ----------
         image, anchor
             The session's image and the layer whose geometry holds.
-        plane
-            For data of one plane of a volume, shape (1, rows, cols): which.
+        where
+            For data of one plane of a volume, shape (1, rows, cols): which. And the
+            part of a plane that the data cover, in whatever number of pixels.
         style
             Layer options; applied anew only where they differ from what the layer was
             given last, so that the user's own choices stay.
@@ -110,7 +112,8 @@ class Mirror:
         if layer is not None and not _fits(layer, data):
             self._remove(image, role)
             layer = None
-        geometry = geometry_of(anchor, plane)
+        lie = _lie(data, *where)
+        geometry = geometry_of(anchor, lie)
         self._watch(image, anchor)
         if layer is None:
             name = f"{anchor.name}: {_TITLES.get(role, role)}"
@@ -129,15 +132,16 @@ class Mirror:
         if key in self._blank:
             self._blank.discard(key)
             layer.visible = True
-        self._planes[key] = plane
+        self._lies[key] = lie
         return layer
 
     def _update(
         self, layer: Layer, data: Any, geometry: dict[str, Any], style: dict[str, Any]
     ) -> None:
         given = layer.metadata.get("medfm style", {})
-        if not np.array_equal(layer.translate, geometry["translate"]):
-            layer.translate = geometry["translate"]
+        for name in ("scale", "translate"):
+            if not np.array_equal(getattr(layer, name), geometry[name]):
+                setattr(layer, name, geometry[name])
         if data is not layer.data:
             self._put(layer, data)
         for name, value in style.items():
@@ -156,7 +160,9 @@ class Mirror:
         """Show zeros in a role, unseen: it can still be selected and painted in."""
         layer = self._layers.get((image, role))
         if layer is not None:
-            self._put(layer, np.zeros_like(layer.data))
+            data = layer.data
+            zeros = [np.zeros_like(x) for x in data] if layer.multiscale else None
+            self._put(layer, np.zeros_like(data) if zeros is None else zeros)
         self.hide(image, role)
 
     def hide(self, image: str, role: Role) -> None:
@@ -181,7 +187,7 @@ class Mirror:
 
     def _drop(self, key: tuple[str, Role]) -> None:
         self._layers.pop(key, None)
-        self._planes.pop(key, None)
+        self._lies.pop(key, None)
         self._blank.discard(key)
 
     def forget(self, image: str) -> None:
@@ -203,7 +209,8 @@ class Mirror:
 
     def plane_of(self, image: str, role: Role) -> int | None:
         """Return the plane that a role shows, None if it shows all."""
-        return self._planes.get((image, role))
+        lie = self._lies.get((image, role))
+        return None if lie is None else lie.plane
 
     def role_of(self, layer: Layer) -> tuple[str, Role] | None:
         """Return image and role of a layer of ours, None for any other."""
@@ -256,7 +263,7 @@ class Mirror:
             anchor = self._anchors.get(image)
             if anchor is None or anchor.unique_id != event.source.unique_id:
                 continue
-            geometry = geometry_of(anchor, self._planes[image, role])
+            geometry = geometry_of(anchor, self._lies[image, role])
             for name in FOLLOWED:
                 setattr(layer, name, geometry[name])
 
@@ -264,7 +271,20 @@ class Mirror:
 def _fits(layer: Layer, data: Any) -> bool:
     if isinstance(layer, (Points, Shapes)):
         return True
-    return bool(layer.data.shape == data.shape and layer.data.dtype == data.dtype)
+    finest, several = (data[0], True) if isinstance(data, list) else (data, False)
+    here = layer.data[0] if layer.multiscale else layer.data
+    if layer.multiscale != several or here.dtype != finest.dtype:
+        return False
+    # A part of a picture may be followed by another, of another size.
+    return bool(here.shape == finest.shape or here.ndim == finest.ndim == 2)
+
+
+def _lie(data: Any, plane: int | None, region: Box | None) -> Lie:
+    if region is None:
+        return Lie(plane)
+    rows, cols = (data[0] if isinstance(data, list) else data).shape[-2:]
+    step = region.height / rows, region.width / cols
+    return Lie(plane, (region.row0, region.col0), step)
 
 
 def _same(one: Any, other: Any) -> bool:

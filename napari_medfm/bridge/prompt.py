@@ -165,6 +165,9 @@ class Prompting:
             desk.say("Now click on the object itself")
             return
         image, plane = here
+        large = desk.view.large
+        far = large is not None and draft.box is None
+        seen = list(desk.view.box(large)) if far and large is not None else None
         points = [*draft.at, *draft.against]
         earlier = self._corrected_by(draft)
         signs = [1] * len(draft.at) + [0] * len(draft.against)
@@ -195,6 +198,7 @@ class Prompting:
                 point_labels=signs or None,
                 mask=earlier,
                 plane=plane,
+                region=seen,
             ),
             done,
             failed=failed,
@@ -204,13 +208,15 @@ class Prompting:
             self._settle(here, draft)
             self.render()
 
-    def _corrected_by(self, draft: Draft) -> NDArray[np.bool_] | None:
+    def _corrected_by(self, draft: Draft) -> Mask | NDArray[np.bool_] | None:
         """The outline that further clicks correct; a box is asked for anew."""
         mask = self.session_mask
         if mask is None or draft.box is not None:
             return None
         shown = mask.alternatives[self.turn - 1] if self.turn else mask.data
-        return shown if shown.any() else None
+        if not shown.any():
+            return None
+        return shown if mask.region is None else replace(mask, data=shown)
 
     def _settle(self, here: Here, draft: Draft) -> None:
         if self._draft == (here, draft):
@@ -346,6 +352,7 @@ class Prompting:
             "mask",
             data.astype(np.uint8),
             here[1],
+            None if mask is None else mask.region,
             colormap=looks.single(looks.MASK),
             opacity=0.45,
             editable=False,

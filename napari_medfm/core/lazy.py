@@ -82,9 +82,28 @@ def counts_of(labels: Any) -> Counter[int]:
         for first in range(0, rows, step):
             band = slice(first, first + step)
             index = (plane, band) if len(labels.shape) == 3 else (band,)
-            values, numbers = np.unique(np.asarray(labels[index]), return_counts=True)
-            counts.update(dict(zip(values.tolist(), numbers.tolist(), strict=True)))
+            _count(np.asarray(labels[index]), counts)
     return counts
+
+
+def _count(part: NDArray[Any], counts: Counter[int]) -> None:
+    if not part.size:
+        return
+    if not part.any():
+        # Most of a slide has no label, and this is ten times faster than counting.
+        counts[0] += part.size
+    elif part.dtype in (np.uint8, np.uint16):
+        numbers = np.bincount(part.ravel())
+        for value in np.flatnonzero(numbers).tolist():
+            counts[value] += int(numbers[value])
+    else:
+        values, found = np.unique(part, return_counts=True)
+        counts.update(dict(zip(values.tolist(), found.tolist(), strict=True)))
+
+
+def values_of(labels: Any) -> list[int]:
+    """Return the values of a label map, in order; works on any kind of array."""
+    return sorted(counts_of(labels))
 
 
 def _simple(part: Any, size: int) -> tuple[slice, int | slice]:

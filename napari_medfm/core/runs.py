@@ -123,7 +123,8 @@ class Values(str):
     def of(cls, labels: NDArray[np.integer[Any]]) -> Values:
         """Write a label map."""
         flat = labels.ravel()
-        starts = np.flatnonzero(np.diff(flat, prepend=flat[:1] - 1 if flat.size else 0))
+        changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        starts = np.concatenate([np.zeros(min(1, flat.size), np.intp), changes])
         counts = np.diff(starts, append=flat.size)
         pairs = zip(flat[starts].tolist(), counts.tolist(), strict=True)
         text = " ".join(f"{value}*{count}" for value, count in pairs)

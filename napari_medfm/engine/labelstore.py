@@ -16,10 +16,13 @@ from napari_medfm.engine.rawzarr import read_header
 
 _LARGEST_TEXT = 1 << 16
 _HEADER, _ARRAY = "header.json", "labels.zarr"
+_SMALL = 2048
 
 
 class LabelStore:
     """Squares of a label map; those that are there are not made again.
+
+    ``levels`` hold every second, fourth ... pixel, to be looked at.
 
     Parameters
     ----------
@@ -39,15 +42,28 @@ class LabelStore:
         import zarr
 
         self._side, self._folder = side, folder
-        header = json.dumps({"key": key, "shape": list(shape), "side": side})
+        self._steps = _steps(shape)
+        header = json.dumps(
+            {"key": key, "shape": list(shape), "side": side, "steps": self._steps}
+        )
         told = folder / _HEADER
-        wanted = {"shape": shape, "chunks": (1, side, side), "dtype": dtype}
-        if not _is_kept(told, header) or not _is_ours(folder / _ARRAY, wanted):
+        wanted = {step: _wanted(shape, side, dtype, step) for step in (1, *self._steps)}
+        kept = _is_kept(told, header) and all(
+            _is_ours(self._place(step), facts) for step, facts in wanted.items()
+        )
+        if not kept:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            _create(folder / _ARRAY, wanted)
+            for step, facts in wanted.items():
+                _create(self._place(step), facts)
             told.write_text(header, encoding="utf-8")
-        self.array: Any = zarr.open_array(folder / _ARRAY, mode="r+", zarr_format=3)
+        self.array, *self.levels = (
+            zarr.open_array(self._place(step), mode="r+", zarr_format=3)
+            for step in (1, *self._steps)
+        )
+
+    def _place(self, step: int) -> Path:
+        return self._folder / (_ARRAY if step == 1 else f"every{step}.zarr")
 
     def has(self, plane: int, box: Box) -> bool:
         """Whether this square was written."""
@@ -57,8 +73,33 @@ class LabelStore:
     def write(
         self, plane: int, box: Box, labels: NDArray[np.unsignedinteger[Any]]
     ) -> None:
-        """Write one square."""
-        self.array[(plane, *box.slices)] = labels
+        """Write one square, the coarser levels first: it counts when it is there."""
+        rows, cols = box.slices
+        # Levels hold zeros from the start, and most of a slide is bare glass.
+        steps = self._steps if labels.any() else ()
+        for step, level in zip(steps, self.levels, strict=False):
+            part = labels[::step, ::step]
+            row, col = rows.start // step, cols.start // step
+            place = slice(row, row + part.shape[0]), slice(col, col + part.shape[1])
+            level[(plane, *place)] = part
+        self.array[(plane, rows, cols)] = labels
+
+
+def _steps(shape: tuple[int, int, int]) -> list[int]:
+    """Every how many-th pixel each coarser level has, until it can be seen at once."""
+    found, step = [], 2
+    while max(shape[1:]) * 2 / step > _SMALL:
+        found.append(step)
+        step *= 2
+    return found
+
+
+def _wanted(
+    shape: tuple[int, int, int], side: int, dtype: str, step: int
+) -> dict[str, Any]:
+    """Return how the array of every ``step``-th pixel is to be stored."""
+    size = tuple(-(-n // step) for n in shape[1:])
+    return {"shape": (shape[0], *size), "chunks": (1, side, side), "dtype": dtype}
 
 
 def _is_kept(told: Path, header: str) -> bool:

@@ -112,6 +112,11 @@ class TilePlan:
             min(math.ceil(right), self.plane[1]),
         )
 
+    def distance(self, near: tuple[float, float], cell: Cell) -> float:
+        """Pixels of the finest level from a position to the middle of a cell."""
+        row, col = self.pixels(cell).centre
+        return math.hypot(row - near[0], col - near[1])
+
     def cells_of(self, rows: slice, cols: slice) -> list[Cell]:
         """Cells that hold any of these tokens."""
         down, across = (

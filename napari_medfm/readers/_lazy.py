@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,11 @@ class Lazy:
         return len(self.shape)
 
     @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Type of a pixel."""
         kind: np.dtype[Any] = np.dtype(self._array.dtype)
@@ -89,7 +95,7 @@ class Lazy:
         self, dtype: DTypeLike | None = None, copy: bool | None = None
     ) -> NDArray[Any]:
         """Read all."""
-        check_size(self._path, int(np.prod(self.shape)) * self.dtype.itemsize)
+        check_size(self._path, self.size * self.dtype.itemsize)
         return np.asarray(self[...], dtype)
 
 

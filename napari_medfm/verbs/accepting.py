@@ -13,11 +13,18 @@ from napari_medfm.core.arguments import array_of, choice_of, facts_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
+from napari_medfm.core.lazy import values_of
 from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Accepted, Labelling
 from napari_medfm.verbs.gesture import Deed
-from napari_medfm.verbs.labelling import by_hand, class_of, label_map, with_accepted
+from napari_medfm.verbs.labelling import (
+    by_hand,
+    class_of,
+    label_map,
+    whole_plane,
+    with_accepted,
+)
 from napari_medfm.verbs.workspace import Workspace
 
 Origin = Literal["mask", "prediction", "similarity", "edited", "imported", "imported"]
@@ -99,12 +106,48 @@ def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
 
 def _around(item: Accepted, state: Labelling, image: Image) -> Accepted:
     """Leave what the user said as it is."""
-    box = item.region
-    hand, labels = by_hand(state, image, box), label_map(state, image, box)
-    if item.plane is not None:
-        hand, labels = hand[item.plane], labels[item.plane]
-    values = np.where(hand, labels, item.labels)
-    return replace(item, labels=values.astype(item.labels.dtype))
+    shape = item.labels.shape
+    values = item.labels.reshape(-1, *shape[-2:])
+    first, origin = item.plane or 0, item.region or whole_plane(image)
+    kept = values
+    for box in _by_hand_in(state, image, origin):
+        size = int(box.height), int(box.width)
+        planes = slice(first, first + len(values))
+        hand = by_hand(state, image, box).reshape(-1, *size)[planes]
+        labels = label_map(state, image, box).reshape(-1, *size)[planes]
+        rows, cols = box.seen_from(origin).slices
+        here = values[:, rows, cols]
+        if (hand & (here != labels)).any():
+            kept = values.copy() if kept is values else kept
+            kept[:, rows, cols] = np.where(hand, labels, here)
+    return item if kept is values else replace(item, labels=kept.reshape(shape))
+
+
+def _by_hand_in(state: Labelling, image: Image, box: Box) -> list[Box]:
+    """Return the parts of a box that anything but a prediction was said of."""
+    found = []
+    for item in state.accepted:
+        if item.image != image.name or item.origin == "prediction":
+            continue
+        own = item.region or whole_plane(image)
+        common = Box(
+            max(own.row0, box.row0),
+            max(own.col0, box.col0),
+            min(own.row1, box.row1),
+            min(own.col1, box.col1),
+        )
+        if common.row0 < common.row1 and common.col0 < common.col1:
+            found.append(common)
+    return [box] if box in found else found
+
+
+def keeping_by_hand(what: Prediction, state: Labelling, image: Image) -> Prediction:
+    """Return a prediction that says what the user said, where the user did.
+
+    Accepting it with ``keep_by_hand`` then changes nothing any more, and so is quick.
+    """
+    item = accepted_region(state, image, what, None, None, None, None, what.region)
+    return replace(what, labels=_around(item, state, image).labels)
 
 
 def _similar(ws: Workspace, image: Image) -> Mapping[str, Any]:
@@ -143,7 +186,8 @@ def accepted_region(  # noqa: PLR0913  one keyword per fact about what is accept
         over, kind = array.dtype == bool, "mask" if array.dtype == bool else "edited"
         if over:
             value = _single_class(labelling, class_name)
-            values = np.where(array, value, 0).astype(_dtype(labelling))
+            values = array.astype(_dtype(labelling))
+            values *= value
         else:
             values = _class_values(labelling, array)
     made = dict(provenance or {"made_by": "given by the user"})
@@ -269,7 +313,7 @@ def _class_values(labelling: Labelling, array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind not in "ui":
         raise BadInput(f"Labels are whole numbers (class values), not {array.dtype}")
     known = {c.value for c in labelling.classes}
-    unknown = sorted(set(np.unique(array).tolist()) - known)
+    unknown = sorted(set(values_of(array)) - known)
     if unknown:
         raise BadInput(
             f"The values {unknown[:5]} belong to no class: use add_class first"

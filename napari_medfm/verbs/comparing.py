@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.geometry import Box, Grid
 from napari_medfm.core.image import Image
-from napari_medfm.core.jobs import Progress, Steps
+from napari_medfm.core.jobs import Progress, Steps, finished
 from napari_medfm.core.results import Embedding
-from napari_medfm.engine.lazymap import lazy_map
+from napari_medfm.engine.lazymap import slide_map
 from napari_medfm.engine.similarity import likeness
 from napari_medfm.engine.upsample import upsample
 from napari_medfm.verbs.planes import IndexCache, PlaneReader
@@ -131,7 +132,8 @@ class Scene:
         tiled = self._tiled.get(name)
         if tiled is not None:
             scores = yield from _scores(tiled, name, scorer)
-            return lazy_map(scores, tiled.plan.grid, image.plane_shape)
+            grow = partial(_grown, tiled, name, scorer, scores)
+            return slide_map(scores, tiled.plan.grid, image.plane_shape, grow)
         embedding = self._held.get(name)
         if embedding is None:
             embedding = yield from self._reader.embedding(image, plane)
@@ -153,6 +155,26 @@ def _scores(tiled: TiledPlane, name: str, scorer: Scorer) -> Steps[Floats]:
         found = scorer(name, last.reshape(-1, last.shape[-1]))
         scores[tiled.plan.kept(cell)] = found.reshape(last.shape[:2])
     return scores
+
+
+def _grown(
+    tiled: TiledPlane,
+    name: str,
+    scorer: Scorer,
+    scores: Floats,
+    near: tuple[float, float],
+) -> Steps[None]:
+    """Embed and score what has no score yet, what lies near a position first."""
+    rest = [c for c in tiled.wanted if np.isnan(scores[tiled.plan.kept(c)]).any()]
+    rest.sort(key=partial(tiled.plan.distance, near))
+    for done in range(0, len(rest), tiled.batch):
+        yield Progress(done, len(rest), "reading the rest of the slide")
+        batch = rest[done : done + tiled.batch]
+        finished(tiled.embed(batch, sample=False))
+        for cell in batch:
+            last = finished(tiled.fetched(cell))[:, :, -1]
+            found = scorer(name, last.reshape(-1, last.shape[-1]))
+            scores[tiled.plan.kept(cell)] = found.reshape(last.shape[:2])
 
 
 def _sample(layers: NDArray[np.float16], key: str, reader: PlaneReader) -> Embedding:

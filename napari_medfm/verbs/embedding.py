@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from numpy.typing import ArrayLike
 
-from napari_medfm.core.geometry import Box
+from napari_medfm.core.errors import BadInput
+from napari_medfm.core.geometry import Box, points_on
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.verbs.planes import PlaneReader
@@ -18,6 +20,7 @@ def embed(
     image: str,
     planes: Iterable[int] | None = None,
     region: ArrayLike | None = None,
+    near: ArrayLike | None = None,
 ) -> Work[None]:
     """Compute the tokens of an image and keep them on disk.
 
@@ -34,23 +37,42 @@ def embed(
     region
         Of planes above 4096 x 4096 pixels, embed only what (row0, col0, row1, col1)
         needs; all tissue if None. Smaller planes are always embedded whole.
+    near
+        Position (row, col) on planes that size: what lies near it comes first.
+
+    Raises
+    ------
+    BadInput
+        If a plane, the region or the position is not on the image.
     """
     source = ws.image(image)
     checked = source.plane_indices(planes)
     box = None if region is None else Box.of(region).clipped(source.plane_shape)
+    first = None if near is None else _position(source, near)
     reader = ws.planes
     return Work(
         f"Embedding {image}",
-        lambda: _embed(reader, source, checked, box),
+        lambda: _embed(reader, source, checked, box, first),
         lambda _: None,
     )
 
 
+def _position(image: Image, near: ArrayLike) -> tuple[float, float]:
+    places = points_on(near, image.plane_shape, "position")
+    if len(places) != 1:
+        raise BadInput(f"near is one position (row, col), got {len(places)}")
+    return float(places[0, 0]), float(places[0, 1])
+
+
 def _embed(
-    reader: PlaneReader, image: Image, planes: list[int], box: Box | None
+    reader: PlaneReader,
+    image: Image,
+    planes: list[int],
+    box: Box | None,
+    near: tuple[float, float] | None,
 ) -> Steps[None]:
     for done, plane in enumerate(planes):
-        for step in _plane(reader, image, plane, box):
+        for step in _plane(reader, image, plane, box, near):
             total = max(step.total, 1)
             yield Progress(
                 done * total + step.done,
@@ -62,11 +84,18 @@ def _embed(
 
 
 def _plane(
-    reader: PlaneReader, image: Image, plane: int, box: Box | None
+    reader: PlaneReader,
+    image: Image,
+    plane: int,
+    box: Box | None,
+    near: tuple[float, float] | None,
 ) -> Steps[None]:
     yield Progress(0, 1, f"reading {image.name}")
     tiled = reader.tiled(image, plane)
     if tiled is None:
         yield from reader.embedding(image, plane)
-    else:
-        yield from tiled.embed(tiled.wanted if box is None else tiled.cells_of(box))
+        return
+    cells = list(tiled.wanted if box is None else tiled.cells_of(box))
+    if near is not None:
+        cells.sort(key=partial(tiled.plan.distance, near))
+    yield from tiled.embed(cells)

@@ -15,6 +15,7 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.labels import Annotation, LabelClass, Level
+from napari_medfm.core.lazy import values_of
 from napari_medfm.core.results import Mask, Prediction, Written
 from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Labelling
@@ -165,7 +166,7 @@ def accepted_facts(state: Labelling, image: Image) -> dict[str, Any]:
             "plane": a.plane,
             "origin": a.origin,
             "pixels": pixels,
-            "values": [int(v) for v in np.unique(a.labels) if v],
+            "values": [v for v in values_of(a.labels) if v],
             **a.provenance,
         }
         for a, pixels in contributions(state, image)

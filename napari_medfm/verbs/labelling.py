@@ -112,7 +112,10 @@ def paint(
     (rows, cols), values = found
     planes = slice(None) if item.plane is None else slice(item.plane, item.plane + 1)
     place = labels[planes, rows, cols]
-    np.copyto(place, values, where=(values != 0) | (not item.over), casting="unsafe")
+    if not item.over:
+        place[:] = values
+        return
+    np.copyto(place, values, where=values != 0, casting="unsafe")
 
 
 def whole_plane(image: Image) -> Box:

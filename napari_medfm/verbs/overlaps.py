@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.image import Image
+from napari_medfm.core.lazy import values_of
 from napari_medfm.core.state import Labelling
 from napari_medfm.verbs.labelling import label_map
 
@@ -23,6 +24,9 @@ def overlaps_of(labelling: Labelling, image: Image) -> dict[int, NDArray[np.bool
         map shows them.
     """
     items = [item for item in labelling.accepted if item.image == image.name]
+    several = {value for item in items for value in values_of(item.labels)} - {0}
+    if len(several) < 2:
+        return {}
     shape = (image.n_planes, *image.plane_shape)
     found: dict[int, NDArray[np.bool_]] = {}
     for item in items:
@@ -32,7 +36,7 @@ def overlaps_of(labelling: Labelling, image: Image) -> dict[int, NDArray[np.bool
         if not item.over:
             for mask in found.values():
                 mask[place] = False
-        for value in (int(v) for v in np.unique(values) if v):
+        for value in (v for v in values_of(item.labels) if v):
             mask = found.setdefault(value, np.zeros(shape, bool))
             mask[place] |= values == value
     shown = label_map(labelling, image).reshape(shape)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box, pixel_index, points_on
 from napari_medfm.core.image import Image
-from napari_medfm.core.runs import as_mask
+from napari_medfm.core.runs import Runs, as_mask
 
 Pixels = NDArray[np.int32]
 
@@ -31,12 +31,19 @@ def mask_pixels(image: Image, mask: Any, plane: int | None) -> Pixels:
     BadInput
         If the shape fits neither.
     """
-    array = as_mask(mask)
     if plane is None:
         plane = getattr(mask, "plane", None)
-    check_shape(image, array.shape, plane, "The mask")
-    found = np.argwhere(array)
-    if array.shape == image.shape:
+    if isinstance(mask, Runs):
+        # A stroke on a slide: never made an array of the slide's size.
+        shape = mask.shape
+        check_shape(image, shape, plane, "The mask")
+        found = np.column_stack(np.unravel_index(mask.indices(), shape))
+    else:
+        array = as_mask(mask)
+        shape = array.shape
+        check_shape(image, shape, plane, "The mask")
+        found = np.argwhere(array)
+    if shape == image.shape:
         return found.astype(np.int32)
     return _lifted(image, found, plane).astype(np.int32)
 

@@ -63,8 +63,8 @@ def similarity(  # noqa: PLR0913  one keyword per choice
     -------
     dict
         Image name -> float32 map in [-1, 1] of the image's shape; planes of a volume
-        that were not asked for are NaN. The map of a large image is a `LazyMap`, made
-        where it is looked at, NaN on glass and where nothing is embedded.
+        that were not asked for are NaN. The map of a large picture is a `SlideMap`,
+        made where it is looked at, NaN on glass and where nothing is embedded.
 
     Raises
     ------

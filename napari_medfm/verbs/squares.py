@@ -133,14 +133,18 @@ def _kept(reader: PlaneReader, wish: Wish) -> Steps[Any]:
             found = yield from _square(reader, wish, plane, box, box)
             store.write(plane, box, found[0])
 
-    def part(index: tuple[slice, ...]) -> NDArray[Any]:
-        found: NDArray[Any] = store.array[index if len(index) == 3 else (0, *index)]
-        return found
+    def lazy(array: Any, levels: tuple[Any, ...] = ()) -> LazyArray:
+        def part(index: tuple[slice, ...]) -> NDArray[Any]:
+            found: NDArray[Any] = array[index if len(index) == 3 else (0, *index)]
+            return found
+
+        shape = (*image.shape[:-2], *array.shape[1:])
+        return LazyArray(shape, wish.dtype, part, levels)
 
     count = len(wish.model.values)
     kind = np.dtype(np.float32)
     return (
-        LazyArray(image.shape, wish.dtype, part),
+        lazy(store.array, tuple(lazy(level) for level in store.levels)),
         LazyArray((count, *image.shape), kind, _anew(reader, wish, _probabilities)),
         LazyArray(image.shape, kind, _anew(reader, wish, _uncertainty)),
     )

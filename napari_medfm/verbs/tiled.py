@@ -114,6 +114,11 @@ class TiledPlane:
         self._verified.add(cell)
         return tokens
 
+    @property
+    def batch(self) -> int:
+        """How many windows go through the encoder at once."""
+        return max(1, _BATCH_TOKENS // (self.plan.window[0] * self.plan.window[1]))
+
     def embed(self, cells: Iterable[Cell], *, sample: bool = True) -> Steps[None]:
         """Embed the sample, then these cells in order, whatever is not there yet.
 
@@ -122,8 +127,7 @@ class TiledPlane:
         order = list(dict.fromkeys([*(self.sample if sample else ()), *cells]))
         ready = self.ready()
         pending = [cell for cell in order if cell not in ready]
-        tokens = self.plan.window[0] * self.plan.window[1]
-        size = max(1, _BATCH_TOKENS // tokens)
+        size = self.batch
         for first in range(0, len(pending), size):
             yield Progress(
                 len(order) - len(pending) + first,

@@ -89,7 +89,8 @@ class LabelPanel(QWidget):
         self._keep.toggled.connect(self._keep_changed)
         self._all = button(
             "Predict all planes",
-            "Applies what it learned to every plane of the volume.",
+            "Applies what it learned to every plane of the volume, or to the whole of "
+            "a slide. You can work on meanwhile, and cancel; what is done is kept.",
             desk.live.predict_all,
         )
 
@@ -128,7 +129,9 @@ class LabelPanel(QWidget):
         self._keep.setVisible(predicted and live.against_hand)
         self._keep.setChecked(live.keep_by_hand)
         volume = desk.source is not None and desk.source.ndim == 3
-        self._all.setVisible(predicted and volume and not live.whole)
+        slide = desk.view.large is not None
+        self._all.setVisible(predicted and (volume or slide) and not live.whole)
+        self._all.setText("Predict the whole slide" if slide else "Predict all planes")
 
     def _move(self) -> None:
         self._moving.start()

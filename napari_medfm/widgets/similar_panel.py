@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.widgets.parts import Hint, LabelledSlider, button, row
+from napari_medfm.widgets.words import WordsEdit
 
 
 class SimilarPanel(QWidget):
@@ -31,6 +32,8 @@ class SimilarPanel(QWidget):
         self._clear = button(
             "Clear", "Forgets the clicks and the map.", desk.similar.clear
         )
+        self._words_edit = WordsEdit()
+        self._words_edit.valueChanged.connect(desk.similar.ask_in_words)
         self._threshold = LabelledSlider(
             "How alike it must be",
             "Moves the yellow outline: to the right, only the most similar places "
@@ -44,13 +47,21 @@ class SimilarPanel(QWidget):
             "chosen in step 4.",
             desk.similar.accept,
         )
+        self._rest = button(
+            "Read the rest of the slide",
+            "Goes on with the parts of the slide that were not read yet, what is on "
+            "screen first. You can work on meanwhile, and cancel at any time.",
+            desk.similar.read_the_rest,
+        )
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         for part in (
             self._hint,
             row(self._tool, self._minus),
+            self._words_edit,
             self._threshold,
             row(self._accept, self._clear),
+            self._rest,
         ):
             layout.addWidget(part)
 
@@ -61,19 +72,26 @@ class SimilarPanel(QWidget):
         self._tool.setChecked(armed)
         self._minus.setChecked(armed and desk.tools.negative)
         self._minus.setEnabled(armed)
+        sentences = similar.sentences
+        self._words_edit.setVisible(sentences is not None)
+        if sentences is not None:
+            self._words_edit.setSentences(sentences)
         ready = similar.map is not None
         for part in (self._threshold, self._accept):
             part.setVisible(ready)
-        self._clear.setVisible(bool(similar.wish.at or similar.wish.against))
+        self._rest.setVisible(similar.unfinished)
+        wish = similar.wish
+        self._clear.setVisible(wish.asks or bool(wish.against))
         if similar.threshold is not None:
             self._threshold.setRange(*similar.limits)
             self._threshold.setValue(similar.threshold)
         if ready:
             name = desk.chosen_class.name if desk.classes[1:] else "object"
+            asked = f"Places meant: {len(wish.at)}, not meant: {len(wish.against)}"
+            if wish.words is not None:
+                asked = f"Where {' or '.join(wish.words.text)} fits"
             self._hint.setText(
-                f"Places meant: {len(similar.wish.at)}, not meant: "
-                f"{len(similar.wish.against)}. Move the outline, then make labels "
-                f"of {name}."
+                f"{asked}. Move the outline, then make labels of {name}."
             )
         else:
             self._hint.setText(
@@ -86,5 +104,5 @@ class SimilarPanel(QWidget):
         self._desk.changed.emit()
 
     def _words(self, _: float) -> str:
-        chosen = self._desk.similar.chosen
-        return "" if chosen is None else f"{chosen.mean():.1%} of the plane"
+        share = self._desk.similar.share
+        return "" if share is None else f"{share:.1%} of the plane"

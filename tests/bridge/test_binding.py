@@ -10,7 +10,7 @@ from toys import ToyEncoder, ToySegmenter
 
 from napari_medfm.bridge.binding import Binding
 from napari_medfm.bridge.facts import facts_of, problem_with
-from napari_medfm.bridge.geometry import geometry_of, matrix_of
+from napari_medfm.bridge.geometry import Lie, geometry_of, matrix_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.session import Session
 
@@ -137,7 +137,7 @@ def test_a_plane_of_an_answer_lies_where_the_image_has_it(
     layer = ImageLayer(
         np.zeros((6, 7, 8)), scale=scale, translate=shift, rotate=angles, affine=turn
     )
-    answer = ImageLayer(np.zeros((1, 7, 8)), **geometry_of(layer, plane))
+    answer = ImageLayer(np.zeros((1, 7, 8)), **geometry_of(layer, Lie(plane)))
     assert np.allclose(
         answer.data_to_world((0, *index)), layer.data_to_world((plane, *index))
     )

@@ -356,3 +356,109 @@ def test_cancel_between_windows(tmp_path, small_is_large, field):
     with pytest.raises(Cancelled):
         job.result()
     assert encoder.calls < 20
+
+
+def test_the_rest_of_a_map_appears_while_it_grows(small_is_large, field, tmp_path):
+    session, encoder = session_on(tmp_path, field[0])
+    found = session.similarity("x", at=[(70, 80)], region=(60, 70, 80, 90))["x"]
+    before = found.complete
+    assert before < 1
+    first = found.values.copy()
+    for progress in found.grow((270, 410)):
+        assert progress.done < progress.total
+    assert found.complete == 1
+    known = np.isfinite(first)
+    assert np.array_equal(found.values[known], first[known])
+    whole = session.similarity("x", at=[(70, 80)])["x"]
+    assert np.allclose(found[...], whole[...])
+    calls = encoder.calls
+    for _ in found.grow((0, 0)):
+        raise AssertionError("nothing is left to do")
+    assert encoder.calls == calls
+
+
+def test_what_lies_near_comes_first(small_is_large, field, tmp_path):
+    session, _ = session_on(tmp_path, field[0])
+    found = session.similarity("x", at=[(70, 80)], region=(60, 70, 80, 90))["x"]
+    steps = found.grow((270, 410))
+    next(steps)
+    missing = np.argwhere(np.isnan(found.values))
+    next(steps, None)
+    new = missing[np.isfinite(found.values[tuple(missing.T)])]
+    away = np.hypot(*((missing * 14 - (270, 410)).T))
+    assert np.hypot(*((new * 14 - (270, 410)).T)).min() == away.min()
+
+
+def test_levels_of_a_map_show_the_same(small_is_large, field, tmp_path):
+    session, _ = session_on(tmp_path, field[0])
+    found = session.similarity("x", at=[(70, 80)])["x"]
+    (level,) = found.levels
+    assert level.shape[0] < found.shape[0]
+    rows, cols = (
+        ((np.arange(n) + 0.5) * m / n).astype(int)
+        for n, m in zip(level.shape, found.shape)
+    )
+    assert np.abs(level[...] - found[...][np.ix_(rows, cols)]).max() < 0.15
+    over = found.above(0.3)
+    assert np.array_equal(over[...], found[...] >= 0.3)
+    box = found.box_above(0.3)
+    outside = np.ones(found.shape, bool)
+    outside[box.slices] = False
+    assert not (found[...][outside] >= 0.3).any()
+    assert found.box_above(2.0) is None
+
+
+def test_predictions_have_levels_that_are_every_nth_pixel(
+    small_is_large, field, tmp_path, monkeypatch
+):
+    from napari_medfm.engine import labelstore
+    from napari_medfm.verbs import planes, squares
+
+    monkeypatch.setattr(labelstore, "_SMALL", 60)
+    monkeypatch.setattr(squares, "SIDE", 128)
+    monkeypatch.setattr(planes, "SIDE", 128)
+    session, _ = session_on(tmp_path, field[0])
+    taught(session)
+    session.fit("ridge")
+    labels = session.predict("x").labels
+    whole = labels[...]
+    assert [level.shape for level in labels.levels] == [(140, 210), (70, 105), (35, 53)]
+    for level, step in zip(labels.levels, (2, 4, 8)):
+        assert np.array_equal(level[...], whole[::step, ::step])
+
+
+def test_a_prediction_of_a_region_is_accepted_there_alone(
+    small_is_large, field, tmp_path
+):
+    session, _ = session_on(tmp_path, field[0])
+    taught(session)
+    session.fit("ridge")
+    session.accept("x", np.ones((280, 420), np.uint8))
+    part = session.predict("x", region=(40, 50, 110, 130))
+    session.accept("x", part)
+    labels = session.labels("x")
+    assert np.array_equal(labels[40:110, 50:130], part.labels)
+    labels[40:110, 50:130] = 1
+    assert (labels == 1).all()
+    regions = session.labelling.accepted
+    assert regions[-1].region == Box(40, 50, 110, 130)
+    session.export_masks("x", tmp_path / "x.tif")
+    import tifffile
+
+    assert np.array_equal(tifffile.imread(tmp_path / "x.tif"), session.labels("x"))
+    session.undo()
+    assert (session.labels("x") == 1).all()
+
+
+def test_embedding_begins_near_a_position(small_is_large, field, tmp_path):
+    session, _ = session_on(tmp_path, field[0])
+    job = session.embed.work("x", near=(270, 410)).steps()
+    tiled_plane = None
+    for _ in job:
+        tiled_plane = session.workspace.planes.tiled(session.images["x"], 0)
+        rest = tiled_plane.ready() - set(tiled_plane.sample)
+        if rest:
+            break
+    others = set(tiled_plane.wanted) - set(tiled_plane.sample)
+    away = {c: tiled_plane.plan.distance((270, 410), c) for c in others}
+    assert min(away, key=away.get) in rest

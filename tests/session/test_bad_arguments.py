@@ -213,7 +213,12 @@ TABLE = {
     "use_head": ({"head": None}, {"head": [*NO_PATH, None, "no-such.head", {}]}),
     "embed": (
         {"image": "ct"},
-        {"image": NO_NAME, "planes": NO_PLANES, "region": NO_BOX},
+        {
+            "image": NO_NAME,
+            "planes": NO_PLANES,
+            "region": NO_BOX,
+            "near": NO_POINTS,
+        },
     ),
     "similarity": (
         {"image": "x", "at": [(5, 5)]},
