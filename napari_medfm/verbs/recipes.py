@@ -22,6 +22,7 @@ from napari_medfm.verbs.predicting import pixel_logits
 from napari_medfm.verbs.trained import Expert
 
 _MOST_TESTED = 64
+_ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,16 @@ def held_out(
     )
 
 
+def weights_of(
+    logits: Sequence[NDArray[np.float32]],
+    tested: HeldOut,
+    rows: NDArray[np.bool_] | slice = _ALL,
+) -> tuple[float, ...]:
+    """Weigh experts by their logits at some of the held-out rows."""
+    voices = len(np.unique(tested.example[rows]))
+    return pool_weights(logits, tested.index[rows], voices)
+
+
 def honest_logits(parts: Sequence[Part], tested: HeldOut) -> NDArray[np.float32]:
     """Pool held-out logits (n, classes); each fold's weights are from other folds."""
     logits = [tested.logits[part] for part in parts]
@@ -164,7 +175,7 @@ def honest_logits(parts: Sequence[Part], tested: HeldOut) -> NDArray[np.float32]
     for fold in np.unique(tested.fold):
         inside = tested.fold == fold
         others = ~inside if len(np.unique(tested.index[~inside])) > 1 else inside
-        weights = pool_weights([part[others] for part in logits], tested.index[others])
+        weights = weights_of([part[others] for part in logits], tested, others)
         for weight, part in zip(weights, logits, strict=True):
             total[inside] += np.float32(weight) * part[inside]
     return total

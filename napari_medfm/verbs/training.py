@@ -14,7 +14,7 @@ from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.engine.calibrate import fitted_biases, log_prior
 from napari_medfm.engine.features import PlaneFeatures
-from napari_medfm.engine.pool import pool_weights, row_losses
+from napari_medfm.engine.pool import EVEN, row_losses
 from napari_medfm.engine.provenance import version
 from napari_medfm.verbs.examples import Example, examples_of
 from napari_medfm.verbs.predicting import pixel_logits
@@ -25,6 +25,7 @@ from napari_medfm.verbs.recipes import (
     fit_part,
     held_out,
     honest_logits,
+    weights_of,
 )
 from napari_medfm.verbs.trained import Expert, TrainedModel
 
@@ -149,9 +150,9 @@ def _pooled(
     chosen, table = choose(candidates, tested)
     own = PARTS[chosen]
     if tested is None:
-        weights = (1 / np.sqrt(len(own)),) * len(own)
+        weights = (EVEN,) * len(own)
     else:
-        weights = pool_weights([tested.logits[part] for part in own], tested.index)
+        weights = weights_of([tested.logits[part] for part in own], tested)
     experts = []
     for number, (part, weight) in enumerate(zip(own, weights, strict=True)):
         yield Progress(number, len(own) + 1, f"training {part.head}")

@@ -66,17 +66,30 @@ def test_a_balanced_image_gets_no_prior():
 
 
 def test_pool_weights_find_the_expert_that_knows():
-    knows, truth = two_classes(0.5, seed=1)
+    knows, truth = two_classes(0.5, n=20_000, seed=1)
     noise = np.random.default_rng(2).normal(0, 2, knows.shape)
     good, bad = pool_weights([knows, noise], truth)
     assert good > 0.7
     assert bad < 0.15
 
 
-def test_one_expert_gets_its_temperature():
-    logits, truth = two_classes(0.5, seed=3)
+def test_many_labels_find_one_experts_temperature():
+    logits, truth = two_classes(0.5, n=200_000, seed=3)
     (weight,) = pool_weights([logits * 4], truth)
     assert weight == pytest.approx(0.25, abs=0.05)
+
+
+def test_few_labels_are_no_reason_to_distrust_an_expert():
+    """Clicks where a head is wrong say little of how often it is wrong."""
+    logits, truth = two_classes(0.5, n=10, seed=3)
+    (weight,) = pool_weights([-logits], truth)
+    assert weight > 1.5
+    (painted,) = pool_weights(
+        [np.repeat(-logits, 100, axis=0)], np.repeat(truth, 100), voices=10
+    )
+    assert painted == pytest.approx(weight)
+    (many,) = pool_weights([np.repeat(-logits, 100, axis=0)], np.repeat(truth, 100))
+    assert many < 0.1
 
 
 def test_pooling_beats_either_of_two_different_experts():
