@@ -62,7 +62,7 @@ def gestures(widget: Any, save: Callable[[str], None]) -> Iterator[None]:
 
 def take(
     sample: str,
-    gestures: Callable[[Any, Callable[[str], None]], Iterator[None]],
+    gestures: Callable[[Any, Callable[..., None]], Iterator[None]],
     description: str,
 ) -> None:
     """Open a sample, make the gestures, save what they ask for."""
@@ -81,8 +81,8 @@ def take(
     window.resize(*asked.size)
     widget = window.findChild(MedfmWidget)
 
-    def save(name: str) -> None:
-        window.grab().save(str(out / f"{name}.png"))
+    def save(name: str, part: Any = None) -> None:
+        (part or window).grab().save(str(out / f"{name}.png"))
         print(out / f"{name}.png")
 
     steps = gestures(widget, save)

@@ -198,7 +198,9 @@ class Batch:
         return Work(f"Batch of {len(pairs)} images", steps, lambda found: found)
 
     def _done(self, outcomes: list[Outcome]) -> None:
-        self._desk.say(f"{self.summary}. Masks and a summary are in {self.order.out}")
+        out = self.order.out
+        where = "" if out is None else f". Masks and a summary are in {out.name}"
+        self._desk.say(f"{self.summary}{where}")
         self._desk.changed.emit()
 
     def _ended(self, error: BaseException) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
     from napari_medfm.session import Session
 
+_MANY = 10
 PROJECTS = f"Projects (*{SUFFIX})"
 
 
@@ -85,6 +86,8 @@ class Projects:
         if project is None:
             made = self._made
             words = f"{_changes(made)} not saved" if made else "Nothing to save yet"
+            if made >= _MANY:
+                words += ". Save once, and each is kept as you make it"
             return Standing("No project", words, at_stake=made)
         name, made = project.folder.name, project.since_save
         if project.read_only:

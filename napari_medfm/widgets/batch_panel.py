@@ -23,6 +23,7 @@ from napari_medfm.commands.applying import FORMATS
 from napari_medfm.widgets.parts import Hint, button, row
 
 _HEADS = "Heads (*.head.safetensors *.safetensors)"
+_INTO = "Where masks and summary are written; folders of the images are kept below it."
 _IN_HAND, _FROM_FILE = "The head in hand", "From a file…"
 
 
@@ -107,8 +108,7 @@ class BatchPanel(QWidget):
         )
         self._out = button(
             "Choose a folder…",
-            "Where masks and summary are written; folders of the images are kept "
-            "below it.",
+            _INTO,
             self._choose_out,
         )
 
@@ -146,7 +146,8 @@ class BatchPanel(QWidget):
         self._head.setCurrentIndex(len(heads) - 2)
         self._format.setCurrentText(order.suffix)
         self._out.setText("Choose a folder…" if order.out is None else order.out.name)
-        self._out.setToolTip("" if order.out is None else str(order.out))
+        where = "" if order.out is None else f"<p>Now {order.out}</p>"
+        self._out.setToolTip(f"<p>{_INTO}</p>{where}")
         choices = (self._head, self._files, self._folders, self._clear, self._format)
         for part in (*choices, self._out, self._overwrite):
             part.setEnabled(not running)

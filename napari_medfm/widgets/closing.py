@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QMainWindow, QWidget
 from typing_extensions import override
@@ -25,19 +27,25 @@ class Closing(QObject):
     def __init__(self, widget: QWidget, viewer: object) -> None:
         super().__init__(widget)
         self._viewer = viewer
-        self._window: QMainWindow | None = None
+        # Weakly: who keeps the dock must not keep the whole window.
+        self._held: weakref.ref[QMainWindow] | None = None
         self._is_asking = self._is_agreed = False
+
+    @property
+    def _window(self) -> QMainWindow | None:
+        return None if self._held is None else self._held()
 
     def watch(self, widget: QWidget) -> None:
         """Find the window that the widget is in now."""
         parent = widget.parentWidget()
         while parent is not None and not isinstance(parent, QMainWindow):
             parent = parent.parentWidget()
-        if parent is self._window or parent is None:
+        before = self._window
+        if parent is before or parent is None:
             return
-        if self._window is not None:
-            self._window.removeEventFilter(self)
-        self._window = parent
+        if before is not None:
+            before.removeEventFilter(self)
+        self._held = weakref.ref(parent)
         parent.installEventFilter(self)
 
     @override
@@ -57,7 +65,8 @@ class Closing(QObject):
 
     def _is_by_user(self) -> bool:
         """Whether the canvas is still there: a program that closes takes it first."""
-        middle = None if self._window is None else self._window.centralWidget()
+        window = self._window
+        middle = None if window is None else window.centralWidget()
         if middle is None:
             return False
         direct = Qt.FindChildOption.FindDirectChildrenOnly
@@ -67,8 +76,9 @@ class Closing(QObject):
 
     def _agree(self) -> None:
         """Close, where something was to be done first."""
-        if self._is_asking or self._window is None:
+        window = self._window
+        if self._is_asking or window is None:
             return
         self._is_agreed = True
-        self._window.close()
+        window.close()
         self._is_agreed = False

@@ -22,7 +22,7 @@ from napari_medfm.widgets.label_panel import LabelPanel
 from napari_medfm.widgets.missing_models import MissingModels
 from napari_medfm.widgets.model_panel import ModelPanel
 from napari_medfm.widgets.objects_panel import ObjectsPanel
-from napari_medfm.widgets.parts import Section, connect
+from napari_medfm.widgets.parts import Section, bring_into_view, connect
 from napari_medfm.widgets.prompt_panel import PromptPanel
 from napari_medfm.widgets.review_panel import ReviewPanel
 from napari_medfm.widgets.runner import QtRunner
@@ -136,6 +136,8 @@ class MedfmWidget(QWidget):
         """Open one step and close the others."""
         for name, section in self.sections.items():
             section.set_open(name == title)
+            if name == title:
+                bring_into_view(section)
 
     def refresh(self) -> None:
         """Bring all parts in step with the desk."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from psygnal import SignalInstance
-from qtpy.QtCore import QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QPoint, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -67,14 +67,27 @@ def connect(widget: QWidget, signal: SignalInstance, slot: Callable[..., Any]) -
 
 
 def bring_into_view(widget: QWidget) -> None:
-    """Scroll to a widget that was just made visible, once it has its place."""
+    """Scroll to a widget that was just made visible, once it has its place.
+
+    One that is higher than what can be shown is shown from its top.
+    """
 
     def scroll() -> None:
         around = widget.parentWidget()
         while around is not None and not isinstance(around, QScrollArea):
             around = around.parentWidget()
-        if around is not None:
-            around.ensureWidgetVisible(widget)
+        inside = None if around is None else around.widget()
+        if around is None or inside is None:
+            return
+        bar, view = around.verticalScrollBar(), around.viewport()
+        if bar is None or view is None:
+            return
+        top = widget.mapTo(inside, QPoint(0, 0)).y()
+        bottom = top + widget.height()
+        if bottom > bar.value() + view.height():
+            bar.setValue(min(top, bottom - view.height()))
+        elif top < bar.value():
+            bar.setValue(top)
 
     timer = QTimer(widget)
     timer.setSingleShot(True)
