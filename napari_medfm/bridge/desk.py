@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from napari_medfm.bridge.batch import Batch
 from napari_medfm.bridge.binding import Binding
+from napari_medfm.bridge.browsing import Browsing
 from napari_medfm.bridge.edits import Edits
 from napari_medfm.bridge.effort import EffortOut
 from napari_medfm.bridge.export import Exporting
@@ -93,6 +94,7 @@ class Desk:
         self.review = Review(self)
         self.objects, self.images = Objects(self), Images(self)
         self.exporting = Exporting(self)
+        self.browsing = Browsing(self)
         self.importing = Importing(self)
         self.labels = LabelsView(self)
         self.edits = Edits(self)

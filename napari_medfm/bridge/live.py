@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.bridge import looks
 from napari_medfm.bridge.asking import Ask
+from napari_medfm.core.geometry import Box
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.lazy import LazyArray
 from napari_medfm.core.results import Prediction
@@ -203,7 +204,8 @@ class Live:
         large = desk.view.large
         part = None if large is None else desk.view.squares(large)
         words = "The prediction follows your marks"
-        if part is not None:
+        seen = None if large is None else desk.view.box(large)
+        if part is not None and seen is not None and not _holds(part, seen):
             words += ". It covers the middle of the screen: zoom in, or move on"
         self._plane.begin(
             lambda: desk.session.predict.work(
@@ -407,6 +409,16 @@ class Live:
         if self.keep_by_hand:
             return "; what you had accepted or corrected by hand stayed as it was"
         return "; it replaced what you had accepted by hand"
+
+
+def _holds(outer: Box, inner: Box) -> bool:
+    """Whether a box lies in another."""
+    return (
+        outer.row0 <= inner.row0
+        and outer.col0 <= inner.col0
+        and inner.row1 <= outer.row1
+        and inner.col1 <= outer.col1
+    )
 
 
 def verdict_of(model: Any) -> str:

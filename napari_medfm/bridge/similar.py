@@ -362,6 +362,7 @@ class Similar:
         desk, chosen = self._desk, self.chosen
         if chosen is None or desk.image is None:
             return
+        coarse = isinstance(chosen, LazyArray)
         if isinstance(chosen, LazyArray):
             # The map is shown in quarters of a token, and so is its outline.
             chosen = replace(chosen.levels[0], levels=chosen.levels[1:])
@@ -372,7 +373,7 @@ class Similar:
             chosen,
             desk.binding.plane(desk.image),
             colormap=looks.single(looks.PREVIEW),
-            contour=1 if max(chosen.shape) < 400 else 2,
+            contour=1 if coarse or max(chosen.shape) < 400 else 2,
             opacity=1.0,
             editable=False,
         )

@@ -57,9 +57,16 @@ class MissingModels(QFrame):
     def _begin(self, kind: Kind, offer: Offer) -> None:
         desk = self._desk
         self._fetch.begin(
-            lambda: fetching(kind, offer, desk.session), partial(self._got, offer)
+            lambda: fetching(kind, offer, desk.session),
+            partial(self._got, offer),
+            failed=self._failed,
         )
         self.refresh()
+
+    def _failed(self, error: BaseException) -> None:
+        """Say why; the offer stands, to be tried again."""
+        self._desk.complain(error)
+        self._desk.changed.emit()
 
     def _got(self, offer: Offer, _: Path) -> None:
         desk = self._desk

@@ -12,6 +12,7 @@ from napari_medfm.bridge.asking import Ask
 from napari_medfm.bridge.catalogue import Kind, Offer, fetching, offers
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.core.jobs import Work
+from napari_medfm.widgets.model_browser import ModelBrowser
 from napari_medfm.widgets.parts import Hint, button, row
 
 
@@ -134,8 +135,27 @@ class ModelPanel(QWidget):
         )
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
-        for part in (self._encoder, self._segmenter, row(self._plane, self._all)):
+        self._more = button(
+            "All models…",
+            "Opens the catalogue: search it, read what a model is for and what its "
+            "licence allows, get it, bring it as a file, or add one of your own.",
+            self.browse,
+        )
+        self.browser: ModelBrowser | None = None
+        for part in (
+            self._encoder,
+            self._segmenter,
+            row(self._plane, self._all),
+            self._more,
+        ):
             layout.addWidget(part)
+
+    def browse(self) -> None:
+        """Open the catalogue in a window of its own."""
+        if self.browser is None:
+            self.browser = ModelBrowser(self._desk, self)
+        self.browser.show()
+        self.browser.raise_()
 
     def refresh(self) -> None:
         """Show what the session uses."""
