@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.bridge import looks
 from napari_medfm.bridge.marks import show_points
-from napari_medfm.core.labels import Annotation, LabelClass
+from napari_medfm.core.labels import IGNORE, Annotation, LabelClass
 from napari_medfm.core.runs import Runs
 
 if TYPE_CHECKING:
@@ -25,6 +26,22 @@ class Marking:
         self._desk = desk
         self._shown: object = None
         self.radius = 4.0
+        self.ignores = False
+
+    @property
+    def _target(self) -> LabelClass:
+        """The class that marks go to, or what is to be ignored."""
+        return IGNORE if self.ignores else self._desk.chosen_class
+
+    def ignore(self, ignores: bool) -> None:
+        """Have marks say: learn nothing here, whatever else marks it."""
+        self.ignores = ignores
+        self._desk.changed.emit()
+
+    def _shown_as(self, value: int) -> int:
+        """Return the number of a class in the layer of strokes; 0 is no stroke."""
+        top = max(c.value for c in self._desk.classes)
+        return top + 2 if value == IGNORE.value else value + 1
 
     def click(self, position: tuple[float, ...]) -> None:
         """Give a place to the chosen class."""
@@ -32,7 +49,7 @@ class Marking:
         if image is None:
             return
         whole = [float(np.floor(v + 0.5)) for v in position]
-        name = desk.chosen_class.name
+        name = self._target.name
         if desk.act(lambda: desk.session.annotate(image, name, points=[whole])):
             desk.live.labels_changed()
 
@@ -70,7 +87,7 @@ class Marking:
             return
         lift = () if source.ndim == 2 else (np.zeros(len(drawn[0]), np.intp),)
         data = layer.data[0] if layer.multiscale else layer.data
-        data[(*lift, *drawn)] = desk.chosen_class.value + 1
+        data[(*lift, *drawn)] = self._shown_as(self._target.value)
         layer.refresh()
 
     def stroke_done(self, path: list[tuple[float, float]]) -> None:
@@ -81,7 +98,7 @@ class Marking:
         drawn = painted(path, self.radius, source.plane_shape)
         flat = np.ravel_multi_index(drawn, source.plane_shape)
         mask = Runs.of_indices(flat, source.plane_shape)
-        name = desk.chosen_class.name
+        name = self._target.name
         done = desk.act(
             lambda: desk.session.annotate(here[0], name, mask=mask, plane=here[1])
         )
@@ -94,7 +111,7 @@ class Marking:
 
     def _own(self) -> list[Annotation]:
         annotations = self._desk.session.annotations
-        known = {c.value for c in self._desk.classes}
+        known = {c.value for c in self._desk.classes} | {IGNORE.value}
         return [
             a
             for a in annotations
@@ -117,7 +134,7 @@ class Marking:
         if self._shown == state or desk.image is None:
             return
         self._shown = state
-        classes = {c.value: c for c in desk.classes}
+        classes = {c.value: c for c in (*desk.classes, IGNORE)}
         points, colours = [], []
         for annotation in self._own():
             if annotation.kind == "points":
@@ -138,11 +155,15 @@ class Marking:
         if not strokes and not force:
             desk.mirror.hide(here[0], "strokes")
             return
+        numbers = {a.value: self._shown_as(a.value) for a in strokes}
+        ignored = replace(IGNORE, value=self._shown_as(IGNORE.value) - 1)
         desk.show(
             "strokes",
-            _map_of(strokes, source.plane_shape, here[1], desk.classes),
+            _map_of(strokes, source.plane_shape, here[1], numbers),
             here[1],
-            colormap=looks.class_colours(desk.classes, background=True, shift=1),
+            colormap=looks.class_colours(
+                (*desk.classes, ignored), background=True, shift=1
+            ),
             opacity=0.85,
             editable=False,
         )
@@ -152,14 +173,14 @@ def _map_of(
     strokes: list[Annotation],
     shape: tuple[int, int],
     plane: int | None,
-    classes: tuple[LabelClass, ...],
+    numbers: dict[int, int],
 ) -> NDArray[np.uint16]:
     found = np.zeros(shape, np.uint16)
     for stroke in strokes:
         pixels = stroke.pixels
         if plane is not None:
             pixels = pixels[pixels[:, 0] == plane, 1:]
-        found[pixels[:, 0], pixels[:, 1]] = stroke.value + 1
+        found[pixels[:, 0], pixels[:, 1]] = numbers[stroke.value]
     return found
 
 

@@ -118,7 +118,7 @@ class Objects:
     def sources(self) -> list[tuple[str, Callable[[], None]]]:
         """Where objects can come from: (words, what takes them)."""
         desk, source = self._desk, self._desk.source
-        if source is None:
+        if source is None or self.too_large:
             return []
         found: list[tuple[str, Callable[[], None]]] = []
         if any(a.image == source.name for a in desk.session.labelling.accepted):
@@ -130,6 +130,14 @@ class Objects:
         there = "on this plane" if source.ndim == 3 else "in the image"
         found.append((f"all that the segmenter finds {there}", self._find_all))
         return found
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the image in hand is one that is only read by parts."""
+        source = self._desk.source
+        return source is not None and self._desk.session.workspace.planes.is_large(
+            source
+        )
 
     def _take_accepted(self) -> None:
         image = self._desk.image or ""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Signal
+from functools import partial
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QAction, QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QColorDialog,
     QHBoxLayout,
+    QInputDialog,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_medfm.bridge.looks import colour_of
 from napari_medfm.core.labels import LabelClass
-from napari_medfm.widgets.parts import button, swatch
+from napari_medfm.widgets.parts import button, offer, swatch
 
 _ROW = 26
 _MOST_ROWS = 6
@@ -30,10 +36,17 @@ class ClassList(QWidget):
         Another class was chosen; carries its value.
     added
         The user wrote the name of a new class.
+    renamed, recoloured, merged, deleted
+        The user wants the chosen class changed; carries its value, and the new name,
+        colour (#rrggbb) or the value of the other class.
     """
 
     valueChanged = Signal(int)
     added = Signal(str)
+    renamed = Signal(int, str)
+    recoloured = Signal(int, str)
+    merged = Signal(int, int)
+    deleted = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,9 +64,19 @@ class ClassList(QWidget):
         self._name.setAccessibleName("Name of a new class")
         self._name.returnPressed.connect(self._add)
         self._plus = button("Add class", "Adds a class of the name written.", self._add)
+        self._classes: tuple[LabelClass, ...] = ()
+        self._change = button(
+            "Change…",
+            "Renames the chosen class, gives it another colour, merges it into another "
+            "class, or deletes it. All can be undone. A right click does the same.",
+            self._open_menu,
+        )
+        self._list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._list.customContextMenuRequested.connect(self._open_menu)
         line = QHBoxLayout()
         line.addWidget(self._name, 1)
         line.addWidget(self._plus)
+        line.addWidget(self._change)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -68,7 +91,7 @@ class ClassList(QWidget):
         shown = (classes, tuple(counts.items()))
         if shown == self._shown:
             return
-        self._shown = shown
+        self._shown, self._classes = shown, classes
         value = self.value()
         self._list.blockSignals(True)
         self._list.clear()
@@ -100,6 +123,55 @@ class ClassList(QWidget):
                 self._list.blockSignals(True)
                 self._list.setCurrentRow(index)
                 self._list.blockSignals(False)
+
+    def setEditable(self, editable: bool) -> None:
+        """Offer to change classes, or only to choose and add them."""
+        self._change.setVisible(editable)
+        policy = Qt.ContextMenuPolicy
+        self._list.setContextMenuPolicy(
+            policy.CustomContextMenu if editable else policy.NoContextMenu
+        )
+
+    def menu(self) -> QMenu:
+        """Return what can be done with the chosen class."""
+        menu = QMenu(self)
+        chosen = next((c for c in self._classes if c.value == self.value()), None)
+        if chosen is None or not chosen.value:
+            nothing = QAction("Background stays as it is", menu)
+            nothing.setEnabled(False)
+            menu.addAction(nothing)
+            return menu
+        offer(menu, "Rename…", partial(self._rename, chosen))
+        offer(menu, "Colour…", partial(self._recolour, chosen))
+        into = QMenu("Merge into", menu)
+        for other in self._classes:
+            if other != chosen:
+                act = partial(self.merged.emit, chosen.value, other.value)
+                offer(into, other.name, act, swatch(colour_of(other)))
+        menu.addMenu(into)
+        offer(
+            menu,
+            f"Delete {chosen.name} and its labels",
+            partial(self.deleted.emit, chosen.value),
+        )
+        return menu
+
+    def _open_menu(self, *_: object) -> None:
+        self.menu().popup(self._list.mapToGlobal(self._list.rect().bottomLeft()))
+
+    def _rename(self, chosen: LabelClass) -> None:
+        name, done = QInputDialog.getText(
+            self, "Rename", f"Call {chosen.name}:", text=chosen.name
+        )
+        if done and name.strip():
+            self.renamed.emit(chosen.value, name.strip())
+
+    def _recolour(self, chosen: LabelClass) -> None:
+        colour = QColorDialog.getColor(
+            QColor(chosen.colour), self, f"Colour of {chosen.name}"
+        )
+        if colour.isValid():
+            self.recoloured.emit(chosen.value, colour.name())
 
     def _selected(self) -> None:
         value = self.value()

@@ -12,8 +12,8 @@ from qtpy.QtGui import QColor, QIcon, QImage, QKeyEvent, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem
 from typing_extensions import override
 
-_SIDE = 84
-_CELL = QSize(_SIDE + 12, _SIDE + 40)
+_SIDE = 80
+_CELL = QSize(_SIDE + 10, _SIDE + 40)
 _HEIGHT = 300
 _GREY = "#808080"
 

@@ -92,10 +92,9 @@ class ImagesPanel(QWidget):
             self._add,
             self._sheet,
             self._classes,
-            self._like,
             row(QLabel("Head"), self._recipe),
             self._learn,
-            self._csv,
+            row(self._like, self._csv),
             self._testing,
         ):
             layout.addWidget(part)
@@ -160,7 +159,7 @@ class ImagesPanel(QWidget):
             label, fact = said.get(item), facts.get(item)
             found = "" if fact is None else fact.class_name
             chance = 0.0 if fact is None else fact.probabilities.get(found, 0.0)
-            told = f"{found} {chance:.0%}" if found else ""
+            told = f"{chance:.0%} {found}" if found else ""
             if fact is not None and images.order == "similar":
                 told = f"alike {fact.similarity or 0:.2f}"
             own = "" if label is None else label.name

@@ -5,8 +5,10 @@ from __future__ import annotations
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
+from napari_medfm.bridge.classes import ClassEditing
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.widgets.class_list import ClassList
+from napari_medfm.widgets.mark_list import MarkList
 from napari_medfm.widgets.parts import Hint, LabelledSlider, button, row
 
 _REST_MS = 120
@@ -22,6 +24,19 @@ class LabelPanel(QWidget):
         self._classes = ClassList()
         self._classes.valueChanged.connect(desk.choose_class)
         self._classes.added.connect(desk.add_class)
+        editing = ClassEditing(desk)
+        self._classes.renamed.connect(editing.rename)
+        self._classes.recoloured.connect(editing.recolour)
+        self._classes.merged.connect(editing.merge)
+        self._classes.deleted.connect(editing.delete)
+        self._marks = MarkList(desk, editing)
+        self._ignore = button(
+            "Ignore here",
+            "While on, clicks and strokes mark places that teach nothing, whatever "
+            "else was said of them: artefacts, borders in doubt.",
+            lambda: desk.marking.ignore(self._ignore.isChecked()),
+            checkable=True,
+        )
         self._click = button(
             "Click examples  (E)",
             "Each click is one example of the chosen class; the prediction follows by "
@@ -48,7 +63,9 @@ class LabelPanel(QWidget):
             self._hint,
             self._classes,
             row(self._click, self._brush),
+            self._ignore,
             self._size,
+            self._marks,
             self._verdict,
             self._threshold,
             self._keep,
@@ -103,6 +120,9 @@ class LabelPanel(QWidget):
         armed = desk.tools.armed
         self._click.setChecked(armed == "examples")
         self._brush.setChecked(armed == "brush")
+        self._ignore.setChecked(desk.marking.ignores)
+        self._ignore.setVisible(armed in {"examples", "brush"} or desk.marking.ignores)
+        self._marks.refresh()
         self._size.setVisible(armed == "brush")
         self._size.setValue(desk.marking.radius)
         missing = live.missing

@@ -34,6 +34,7 @@ class ObjectsPanel(QWidget):
             self._use,
         )
         self._classes = ClassList()
+        self._classes.setEditable(False)
         self._classes.valueChanged.connect(desk.choose_class)
         self._classes.added.connect(desk.add_class)
         self._click = button(
@@ -109,7 +110,10 @@ class ObjectsPanel(QWidget):
         self._work.setVisible(there)
         if not there:
             self._hint.setText(
-                "For outlines that are there already, and the question of which kind "
+                "This image is too large to classify its objects at once: add the part "
+                "that matters as an image of its own."
+                if objects.too_large
+                else "For outlines that are there already, and the question of which kind "
                 "each is. Say where they come from."
             )
             return

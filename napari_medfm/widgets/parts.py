@@ -7,11 +7,20 @@ from typing import Any
 
 from psygnal import SignalInstance
 from qtpy.QtCore import QPoint, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent, QShowEvent
+from qtpy.QtGui import (
+    QAction,
+    QColor,
+    QIcon,
+    QPainter,
+    QPixmap,
+    QResizeEvent,
+    QShowEvent,
+)
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -140,6 +149,17 @@ def combo(name: str, tip: str) -> QComboBox:
     )
     made.setMinimumContentsLength(12)
     return made
+
+
+def offer(
+    menu: QMenu, text: str, act: Callable[[], object], icon: QIcon | None = None
+) -> None:
+    """Add something that can be done to a menu."""
+    made = QAction(text, menu)
+    if icon is not None:
+        made.setIcon(icon)
+    made.triggered.connect(lambda: act())
+    menu.addAction(made)
 
 
 def swatch(colour: str, size: int = 14) -> QIcon:

@@ -9,6 +9,7 @@ from napari_medfm.widgets.plot_view import PlotView
 
 
 def teach(one, truth, count=6):
+    one.desk.live.automatic = False
     one.desk.add_class("lesion")
     for value, places in ((1, np.argwhere(truth)), (0, np.argwhere(~truth))):
         one.desk.choose_class(value)
@@ -61,7 +62,7 @@ def test_the_report_is_made_in_the_background_and_drawn(window, disc, heartbeat)
     one.qtbot.wait(100)
     heartbeat.start()
     one.press("Test it honestly")
-    one.until(lambda: one.desk.review.testing.report is not None, timeout=60_000)
+    one.until(lambda: one.desk.review.testing.report is not None, timeout=200_000)
     one.qtbot.wait(100)
     assert heartbeat.stop() < 1.0
     plots = [w for w in one.widget.findChildren(PlotView) if w.isVisible()]
@@ -91,7 +92,7 @@ def test_a_test_can_be_cancelled(window, disc):
     assert one.desk.review.testing.report is None
     one.qtbot.wait(50)
     one.press("Test it honestly")
-    one.until(lambda: one.desk.review.testing.report is not None, timeout=60_000)
+    one.until(lambda: one.desk.review.testing.report is not None, timeout=200_000)
 
 
 def test_the_uncertainty_box(window, disc):
