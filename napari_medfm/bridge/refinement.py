@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
     from napari_medfm.verbs.refining import How, Refined
 
-_MOST = 4096 * 4096
 Subject = Literal["outline", "prediction", "labels"]
 WAYS: tuple[tuple[How, str, str], ...] = (
     ("clean", "Tidy up", "Removes crumbs and fills pinholes."),
@@ -103,7 +102,9 @@ class Refinement:
     def _labelled(self, value: int) -> NDArray[np.bool_] | None:
         """Return where the plane on screen is labelled so; None if nowhere."""
         desk, here, source = self._desk, self._desk.here, self._desk.source
-        if here is None or source is None or np.prod(source.plane_shape) > _MOST:
+        if here is None or source is None:
+            return None
+        if desk.session.workspace.planes.is_large(source):
             return None
         asked = desk.session.labelling.accepted, desk.scene, value
         if self._known is None or self._known[0] != asked:

@@ -113,8 +113,8 @@ class ObjectsPanel(QWidget):
                 "This image is too large to classify its objects at once: add the part "
                 "that matters as an image of its own."
                 if objects.too_large
-                else "For outlines that are there already, and the question of which kind "
-                "each is. Say where they come from."
+                else "For outlines that are there already, and the question of which "
+                "kind each is. Say where they come from."
             )
             return
         rows = objects.rows
