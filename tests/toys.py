@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_medfm.core.geometry import Box
-from napari_medfm.core.specs import Decoded, EncoderSpec, SegmenterSpec
+from napari_medfm.core.specs import Decoded, EncoderSpec, SegmenterSpec, Tracked
 
 ENCODER = EncoderSpec(
     name="toy-encoder",
@@ -129,3 +129,36 @@ class StubbornSegmenter(ToySegmenter):
         logits = np.repeat(logits[None, None], len(boxes), 0)
         quality = np.full((len(boxes), 1), 0.9, np.float32)
         return Decoded(logits, quality, logits[:, :, ::4, ::4])
+
+
+class ToyTracker(ToySegmenter):
+    """It remembers how bright the object was, and follows what overlaps."""
+
+    def __init__(self, delay: float = 0.0) -> None:
+        super().__init__(delay)
+        self.told: list[tuple[str, int]] = []
+
+    def track(self, planes):
+        self.planes = planes
+        return ToyTrack(self)
+
+
+class ToyTrack:
+    def __init__(self, tracker: ToyTracker) -> None:
+        self.tracker = tracker
+        self.seen: dict[int, np.ndarray] = {}
+        self.grey: list[float] = []
+
+    def show(self, plane, rgb, mask):
+        self.tracker.told.append(("show", plane))
+        self.grey.append(float(rgb.mean(-1)[mask].mean()))
+        self.seen[plane] = mask
+
+    def find(self, plane, rgb, *, backward):
+        self.tracker.told.append(("back" if backward else "on", plane))
+        time.sleep(self.tracker.delay)
+        logits = 3 - 12 * np.abs(rgb.mean(-1) - np.mean(self.grey))
+        before = self.seen[plane + 1 if backward else plane - 1]
+        self.seen[plane] = logits > 0
+        shared = np.count_nonzero(before & self.seen[plane])
+        return Tracked(logits.astype(np.float32), shared - 9.5)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from napari_medfm.commands import options
 from napari_medfm.commands.instances import write_all
 from napari_medfm.commands.say import Stopwatch, UsageError, say, warn
 from napari_medfm.core.errors import BadInput
+from napari_medfm.core.specs import Way
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +45,13 @@ def register(commands: options.Commands) -> None:
         type=options.span,
         metavar="Z0,Z1",
         help="with --propagate: first and last plane to reach",
+    )
+    parser.add_argument(
+        "--way",
+        choices=get_args(Way),
+        help="with --propagate: by the segmenter's memory of the planes before, as SAM "
+        "2.1 and MedSAM2 have, or by boxes handed over from plane to plane, which any "
+        "segmenter can; auto, as if left out: by memory where there is one",
     )
     parser.add_argument(
         "--class-name", default="object", metavar="NAME", help="what the object is"
@@ -160,6 +168,8 @@ def _check(args: Namespace) -> None:
         )
     if args.to is not None and not args.propagate:
         raise UsageError("--to goes with --propagate")
+    if args.way is not None and not args.propagate:
+        raise UsageError("--way goes with --propagate")
     format_of(args.out)
     if args.out.parent.exists() and not os.access(args.out.parent, os.W_OK):
         raise BadInput(f"{args.out.parent} cannot be written to: choose another folder")
@@ -184,7 +194,8 @@ def _mask(session: Session, name: str, args: Namespace) -> Mask:
     )
     if not args.propagate:
         return mask
-    return session.propagate(name, mask, plane=plane, to=args.to)
+    way: Way = args.way or "auto"
+    return session.propagate(name, mask, plane=plane, to=args.to, way=way)
 
 
 def _earlier(

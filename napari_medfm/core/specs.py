@@ -13,6 +13,7 @@ from napari_medfm.core.geometry import Box
 
 Domain = Literal["general", "pathology", "radiology", "ophthalmology"]
 Task = Literal["features", "text", "slide", "masks"]
+Way = Literal["auto", "memory", "hand-over"]
 
 
 @dataclass(frozen=True)
@@ -303,6 +304,46 @@ class Segmenter(Protocol):
         multimask
             Three nested answers a prompt instead of one.
         """
+
+
+@dataclass(frozen=True, eq=False)
+class Tracked:
+    """What a model with a memory finds on one plane.
+
+    Parameters
+    ----------
+    logits
+        float32 (rows, cols) of the plane; > 0 is inside.
+    score
+        > 0 if the object is on the plane.
+    """
+
+    logits: NDArray[np.float32]
+    score: float
+
+
+class Track(Protocol):
+    """One object on its way through a volume, as a model remembers it.
+
+    First come the known planes, then the others, each way by itself: from the plane
+    beside a known one on, in order. What it keeps does not grow with the volume.
+    """
+
+    def show(
+        self, plane: int, rgb: NDArray[np.float32], mask: NDArray[np.bool_]
+    ) -> None:
+        """Remember a plane where the object is known, rgb (rows, cols, 3) in [0, 1]."""
+
+    def find(self, plane: int, rgb: NDArray[np.float32], *, backward: bool) -> Tracked:
+        """Find the object on a plane; ``backward`` if the way goes to lower planes."""
+
+
+@runtime_checkable
+class Tracker(Segmenter, Protocol):
+    """A segmenter that remembers an object from plane to plane."""
+
+    def track(self, planes: int) -> Track:
+        """Begin to follow an object through a volume of so many planes."""
 
 
 class Estimator(Protocol):

@@ -1,9 +1,8 @@
-"""SAM 2.1 and MedSAM2 on planes, through the package transformers."""
+"""SAM 2.1 and MedSAM2, through the package transformers; their memory is beside it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box
-from napari_medfm.core.specs import Decoded, SegmenterSpec, Source
+from napari_medfm.core.specs import Decoded, SegmenterSpec, Source, Track
 from napari_medfm.engine.device import device_of
 from napari_medfm.engine.packages import optional
 from napari_medfm.engine.samlike import fill, whole_model
 from napari_medfm.engine.torchload import import_torch
+from napari_medfm.segmenters._sam2layout import transformers_layout
 from napari_medfm.segmenters._spec import ALL
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -46,36 +46,6 @@ _TRUNKS: dict[str, dict[str, Any]] = {
         "window_size_per_stage": [8, 4, 16, 8],
     },
 }
-_RENAMES = (
-    (r"^image_encoder\.trunk\.patch_embed\.proj\.", "T.patch_embed.projection."),
-    (r"^image_encoder\.trunk\.", "T."),
-    (r"^T\.(.*)\.norm([12])\.", r"T.\1.layer_norm\2."),
-    (r"^T\.", "vision_encoder.backbone."),
-    (r"^image_encoder\.neck\.convs\.(\d)\.conv\.", r"vision_encoder.neck.convs.\1."),
-    (r"^sam_prompt_encoder\.", "prompt_encoder."),
-    (r"^sam_mask_decoder\.", "mask_decoder."),
-    (r"^no_mem_embed$", "no_memory_embedding"),
-    (
-        r"\.pe_layer\.positional_encoding_gaussian_matrix$",
-        ".shared_embedding.positional_embedding",
-    ),
-    (r"\.mask_downscaling\.0\.", ".mask_embed.conv1."),
-    (r"\.mask_downscaling\.1\.", ".mask_embed.layer_norm1."),
-    (r"\.mask_downscaling\.3\.", ".mask_embed.conv2."),
-    (r"\.mask_downscaling\.4\.", ".mask_embed.layer_norm2."),
-    (r"\.mask_downscaling\.6\.", ".mask_embed.conv3."),
-    (r"(\.transformer\.layers\.\d+)\.norm", r"\1.layer_norm"),
-    (r"\.norm_final_attn\.", ".layer_norm_final_attn."),
-    (r"(attn\w*)\.out_proj\.", r"\1.o_proj."),
-    (r"\.output_upscaling\.0\.", ".upscale_conv1."),
-    (r"\.output_upscaling\.1\.", ".upscale_layer_norm."),
-    (r"\.output_upscaling\.3\.", ".upscale_conv2."),
-    (r"(\.mlp|_head|_mlps\.\d)\.layers\.0\.", r"\1.proj_in."),
-    (r"\.mlp\.layers\.1\.", ".mlp.proj_out."),
-    (r"(_head|_mlps\.\d)\.layers\.1\.", r"\1.layers.0."),
-    (r"(_head|_mlps\.\d)\.layers\.2\.", r"\1.proj_out."),
-)
-_POINT = re.compile(r"\.point_embeddings\.(\d)\.weight$")
 
 
 def _sam2(size: str, millions: int) -> SegmenterSpec:
@@ -85,7 +55,7 @@ def _sam2(size: str, millions: int) -> SegmenterSpec:
         title=f"SAM 2.1 Hiera {size}",
         domain="general",
         task="masks",
-        architecture="Hiera encoder, SAM 2 prompt encoder and mask decoder",
+        architecture="Hiera encoder, SAM 2 prompt encoder, mask decoder and memory",
         parameters=millions,
         input_size=1024,
         licence="Apache-2.0",
@@ -99,9 +69,9 @@ def _sam2(size: str, millions: int) -> SegmenterSpec:
         needs=("transformers",),
         verified=True,
         notes=(
-            "Trained on photographs and videos, not on medical images. Planes only: "
-            "its memory of earlier frames is not used. Loading was tested with random "
-            "weights in this layout, not the release."
+            "Trained on photographs and videos, not on medical images. Volumes are "
+            "followed by its memory of the planes before. Loading and memory were "
+            "tested with random weights in this layout, not the release."
         ),
         prompts=ALL,
         normalisation="sam",
@@ -114,8 +84,8 @@ def _medsam2(name: str, title: str, member: str, use: str) -> SegmenterSpec:
         title=title,
         domain="radiology",
         task="masks",
-        architecture="SAM 2.1 Hiera tiny at 512 pixels",
-        parameters=31,
+        architecture="SAM 2.1 Hiera tiny at 512 pixels, with its memory",
+        parameters=39,
         input_size=512,
         licence="code Apache-2.0; weights reported as CC-BY-SA-4.0, research only",
         commercial=False,
@@ -124,9 +94,10 @@ def _medsam2(name: str, title: str, member: str, use: str) -> SegmenterSpec:
         sources=(Source("hub", "wanglab/MedSAM2", member, size=156_000_000),),
         needs=("transformers",),
         notes=(
-            "Planes only: its memory of earlier planes is not used. Its file is in "
-            "sam2's own layout and its names are changed when it is read; this has not "
-            "been tried with the release."
+            "Volumes are followed by its memory of the planes before. Its file is in "
+            "sam2's own layout and its names are changed when it is read: tested with "
+            "random weights under the names that the package sam2 gives, not with the "
+            "release."
         ),
         prompts=ALL,
         normalisation="sam",
@@ -183,13 +154,26 @@ class Sam2Segmenter:
 
     The promise: the same crop and numbers give the logits of that package's own
     processor and model. The crop fills the square input, both sides stretched.
+
+    Parameters
+    ----------
+    remembering
+        Makes the network with a memory, when a volume is followed for the first time,
+        from the one of planes, whose weights it shares.
     """
 
     def __init__(
-        self, spec: SegmenterSpec, network: Any, weights_hash: str, device: str | None
+        self,
+        spec: SegmenterSpec,
+        network: Any,
+        weights_hash: str,
+        device: str | None,
+        remembering: Callable[[Any], Any],
     ) -> None:
         self.spec = spec
         self.weights_hash = weights_hash
+        self._remembering = remembering
+        self._video: Any = None
         self._device = device_of(device)
         self._network = network.eval().requires_grad_(False).to(self._device)
         self._size = int(network.config.prompt_encoder_config.image_size)
@@ -203,15 +187,10 @@ class Sam2Segmenter:
             If the crop is no RGB picture.
         """
         import torch
-        from torchvision.transforms.v2.functional import resize
 
         if crop.ndim != 3 or crop.shape[2] != 3 or not crop.size:
             raise BadInput(f"A crop is (rows, cols, 3), got {crop.shape}")
-        eight_bits = np.rint(np.clip(crop, 0, 1) * 255).astype(np.uint8)
-        planes = torch.from_numpy(eight_bits.transpose(2, 0, 1).copy())
-        square = resize(planes, [self._size, self._size], antialias=True)
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _STD))
-        pixels = ((square.float() / 255 - mean) / std)[None].to(self._device)
+        pixels = self._pixels(crop)
         with torch.inference_mode():
             maps = self._network.get_image_embeddings(pixels)
         return Sam2Embedding(tuple(maps), (crop.shape[0], crop.shape[1]))
@@ -258,6 +237,32 @@ class Sam2Segmenter:
             )
         arrays = (t.float().cpu().numpy() for t in (logits, scores, low))
         return Decoded(*arrays)
+
+    def track(self, planes: int) -> Track:
+        """Begin to follow an object through a volume of so many planes.
+
+        Raises
+        ------
+        BadFile
+            If the file does not hold the parts that remember.
+        """
+        from napari_medfm.segmenters.sam2_memory import MemoryTrack
+
+        if self._video is None:
+            video = self._remembering(self._network)
+            self._video = video.eval().requires_grad_(False).to(self._device)
+        return MemoryTrack(self._video, planes, self._pixels)
+
+    def _pixels(self, crop: NDArray[np.float32]) -> Any:
+        """Tensor (1, 3, size, size), normalised."""
+        import torch
+        from torchvision.transforms.v2.functional import resize
+
+        eight_bits = np.rint(np.clip(crop, 0, 1) * 255).astype(np.uint8)
+        planes = torch.from_numpy(eight_bits.transpose(2, 0, 1).copy())
+        square = resize(planes, [self._size, self._size], antialias=True)
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _STD))
+        return ((square.float() / 255 - mean) / std)[None].to(self._device)
 
     def _answer(
         self,
@@ -346,35 +351,17 @@ def load(spec: SegmenterSpec, path: Path, device: str | None) -> Sam2Segmenter:
         If transformers is not installed.
     """
     from napari_medfm.engine.weights import read_tensors, weights_hash
+    from napari_medfm.segmenters import sam2_memory
 
     network = build(spec)
     tensors = transformers_layout(whole_model(read_tensors(path)))
     wanted = network.state_dict()
     kept = {name: tensor for name, tensor in tensors.items() if name in wanted}
     digest = weights_hash(path, kept)
-    return Sam2Segmenter(spec, fill(network, kept, spec.title), digest, device)
-
-
-def transformers_layout(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """Rename the tensors of sam2's own files as transformers does."""
-    import torch
-
-    if not any(name.startswith("sam_mask_decoder.") for name in tensors):
-        return dict(tensors)
-    found: dict[str, Any] = {}
-    points: dict[int, Any] = {}
-    for name, tensor in tensors.items():
-        match = _POINT.search(name)
-        if match:
-            points[int(match[1])] = tensor
-            continue
-        for pattern, replacement in _RENAMES:
-            name = re.sub(pattern, replacement, name)
-        found[name] = tensor
-    if points:
-        stacked = torch.cat([points[number] for number in sorted(points)])
-        found["prompt_encoder.point_embed.weight"] = stacked
-    place = "prompt_encoder.shared_embedding.positional_embedding"
-    if place in found:
-        found["shared_image_embedding.positional_embedding"] = found[place]
-    return found
+    return Sam2Segmenter(
+        spec,
+        fill(network, kept, spec.title),
+        digest,
+        device,
+        lambda planes: sam2_memory.load(spec, path, planes),
+    )

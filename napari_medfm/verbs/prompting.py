@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_medfm.core.arguments import shown
+from napari_medfm.core.arguments import choice_of, shown
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.results import Mask
+from napari_medfm.core.specs import Segmenter, Tracker, Way
+from napari_medfm.engine.crops import CropCache
 from napari_medfm.engine.everything import everything
+from napari_medfm.engine.handover import HandOver
 from napari_medfm.engine.prompting import Answer, answer
-from napari_medfm.engine.propagate import Stack
+from napari_medfm.engine.propagate import Follower, Stack
 from napari_medfm.engine.propagate import propagate as propagate_mask
 from napari_medfm.engine.provenance import version
+from napari_medfm.engine.remembering import Remembering
 from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.turned import turned
 from napari_medfm.verbs.asking import mask_on, with_scribble
@@ -130,6 +134,7 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
     also: Mapping[int, Any] | None = None,
     previous: Any = None,
     axis: int = 0,
+    way: Way = "auto",
 ) -> Work[Mask]:
     """Carry a mask of one plane through a volume, both ways, until the object ends.
 
@@ -149,18 +154,25 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
         anew.
     axis
         Axis of the volume that counts the planes: 0, 1 or 2.
+    way
+        "memory": the segmenter's own memory of the planes before, as SAM 2.1 and
+        MedSAM2 have; "hand-over": boxes handed over from plane to plane, which any
+        segmenter can; "auto": the memory where there is one.
 
     Returns
     -------
     Mask
-        ``data`` has the volume's shape.
+        ``data`` has the volume's shape; ``provenance["way"]`` says which way was taken.
 
     Raises
     ------
     BadInput
-        If the image is no volume, a mask is of another shape or the first is empty, or
-        a plane or the range leaves the volume.
+        If the image is no volume, a mask is of another shape or the first is empty, a
+        plane or the range leaves the volume, or the segmenter has no memory to take.
+    BadFile
+        If the weights in use lack the parts that remember.
     """
+    choice_of(way, "way", get_args(Way))
     source = ws.image(image)
     if source.ndim != 3:
         raise BadInput(
@@ -170,10 +182,7 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
     index = view.plane_index(plane)
     start = mask_on(view.plane_shape, mask)
     before = None if previous is None else mask_on(source.shape, previous, empty=True)
-    reach = [0, view.n_planes - 1] if to is None else view.plane_indices(to)
-    if len(reach) != 2:
-        raise BadInput(f"to is the first and the last plane, got {shown(to)}")
-    first, last = sorted(reach)
+    first, last = _range(view, to)
     known = _known(view, {**_by_plane(also), index: start}, first, last)
     origin = getattr(mask, "provenance", {"made_by": "given mask"})
     score = float(getattr(mask, "score", 1.0))
@@ -186,20 +195,23 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
     )
     old = None if before is None else np.moveaxis(before, axis, 0)
 
-    def steps() -> Steps[tuple[NDArray[np.bool_], dict[str, Any]]]:
+    def steps() -> Steps[tuple[NDArray[np.bool_], dict[str, Any], str]]:
+        yield Progress(0, 1, f"getting {model.name} ready")
         with model.use() as segmenter:
+            taken, follower = _follower(way, stack, segmenter, crops)
             volume = yield from propagate_mask(
-                stack, known, (first, last), segmenter, crops, old
+                stack, known, (first, last), follower, old
             )
         facts = model_facts(model.get())
-        return np.ascontiguousarray(np.moveaxis(volume, 0, axis)), facts
+        return np.ascontiguousarray(np.moveaxis(volume, 0, axis)), facts, taken
 
-    def commit(found: tuple[NDArray[np.bool_], dict[str, Any]]) -> Mask:
-        volume, facts = found
+    def commit(found: tuple[NDArray[np.bool_], dict[str, Any], str]) -> Mask:
+        volume, facts, taken = found
         provenance = {
             "made_by": "propagation",
             "program": version(),
             "model": facts,
+            "way": taken,
             "from_plane": index,
             "known_planes": sorted(known),
             "axis": axis,
@@ -209,6 +221,28 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
         return Mask(volume, score, image, None, provenance, image_uid=source.uid)
 
     return Work(f"Propagating in {image}", steps, commit)
+
+
+def _follower(
+    way: Way, stack: Stack, segmenter: Segmenter, crops: CropCache
+) -> tuple[str, Follower]:
+    """Say which way is taken, and who walks it."""
+    if way != "hand-over" and isinstance(segmenter, Tracker):
+        return "memory", Remembering(stack, segmenter)
+    if way == "memory":
+        raise BadInput(
+            f"{segmenter.spec.title} has no memory of planes: propagate with "
+            'way="hand-over", or choose SAM 2.1 or MedSAM2'
+        )
+    return "hand-over", HandOver(stack, segmenter, crops)
+
+
+def _range(view: Image, to: Any) -> tuple[int, int]:
+    """Check the first and last plane that may be reached."""
+    reach = [0, view.n_planes - 1] if to is None else view.plane_indices(to)
+    if len(reach) != 2:
+        raise BadInput(f"to is the first and the last plane, got {shown(to)}")
+    return min(reach), max(reach)
 
 
 def _by_plane(also: Any) -> dict[int, Any]:

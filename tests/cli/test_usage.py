@@ -15,6 +15,8 @@ WRONG = [
     (["segment", "x.tif", "--out", "y.tif", "--point", "a,b"], "not numbers"),
     (["segment", "x.tif", "--point", "1,2"], "--out"),
     (["segment", "x", "--out", "y", "--point", "1,2", "--to", "1,2"], "--propagate"),
+    (["segment", "x", "--out", "y", "--point", "1,2", "--way", "memory"], "--prop"),
+    (["segment", "x", "--out", "y", "--propagate", "--way", "x"], "invalid choice"),
     (["embed", "x.tif", "--planes", "one"], "ranges"),
     (["embed"], "IMAGE"),
     (["apply", "head", "x.tif"], "--out"),

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from toys import ToyTracker
+
+from napari_medfm import segmenters
 
 pytestmark = pytest.mark.usefixtures("toy_models")
 
@@ -166,6 +169,25 @@ def test_through_a_volume(shell, ball_file, tmp_path):
     assert mask[5].any()
     assert not mask[:3].any()
     assert not mask[10:].any()
+
+
+def test_through_a_volume_by_memory(shell, ball_file, tmp_path, monkeypatch):
+    image, truth = ball_file
+    words = ["segment", image, "--plane", "6", "--box", "24,34,77,87", "--propagate"]
+    out, script = tmp_path / "ball.tif", tmp_path / "again.py"
+    refused, _, errors = shell(*words, "--way", "memory", "--out", out)
+    assert refused == 1
+    assert "no memory" in errors
+    assert "hand-over" in errors
+    monkeypatch.setattr(segmenters, "load", lambda *_, **__: ToyTracker())
+    words += ["--out", out, "--script", script]
+    assert shell(*words, "--way", "memory")[0] == 0
+    mask = tifffile.imread(out) == 1
+    assert dice(mask, truth) > 0.95
+    assert mask.any((1, 2)).tolist() == truth.any((1, 2)).tolist()
+    assert "way='memory'" in script.read_text()
+    beside = json.loads(next(tmp_path.glob("ball*.json")).read_text())
+    assert '"way": "memory"' in json.dumps(beside)
 
 
 def test_a_volume_needs_a_plane(shell, ball_file, tmp_path):

@@ -13,6 +13,7 @@ from napari_medfm.core.geometry import Box
 from napari_medfm.core.labels import Prompt
 from napari_medfm.engine.crops import CropCache
 from napari_medfm.engine.everything import everything, labels_of, tiles_of
+from napari_medfm.engine.handover import HandOver
 from napari_medfm.engine.prompting import OUTSIDE, answer
 from napari_medfm.engine.propagate import Stack, propagate
 from napari_medfm.engine.stability import iou, stability
@@ -245,7 +246,8 @@ def stack_of(volume, spacing=(5.0, 1.0, 1.0)):
 
 def follow(stack, known, to, segmenter, before=None, cache=None):
     cache = CropCache() if cache is None else cache
-    return drained(propagate(stack, known, to, segmenter, cache, before))
+    follower = HandOver(stack, segmenter, cache)
+    return drained(propagate(stack, known, to, follower, before))
 
 
 def test_a_ball_is_followed_to_its_ends(ball, segmenter):

@@ -9,6 +9,7 @@ from toys import ToySegmenter
 from napari_medfm import Session
 from napari_medfm.core.errors import BadInput
 from napari_medfm.engine.crops import CropCache
+from napari_medfm.engine.handover import HandOver
 from napari_medfm.engine.intake import image_of
 from napari_medfm.engine.propagate import Stack, propagate
 from napari_medfm.engine.stability import iou
@@ -30,7 +31,8 @@ def stack_of(volume):
 
 def follow(stack, known, segmenter, before=None):
     last = stack.shape[0] - 1
-    steps = propagate(stack, known, (0, last), segmenter, CropCache(), before)
+    follower = HandOver(stack, segmenter, CropCache())
+    steps = propagate(stack, known, (0, last), follower, before)
     asked = []
     while True:
         try:

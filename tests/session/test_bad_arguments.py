@@ -286,6 +286,7 @@ TABLE = {
             "also": [5, "x", {"a": FLAT}, {99: FLAT}, {2: "mask"}],
             "previous": ["mask", 5, FLAT],
             "axis": NO_PLANE,
+            "way": ["", "Memory", "memory", 5, None, [], b"auto", object()],
         },
     ),
     "segment points": (
