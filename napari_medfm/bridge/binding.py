@@ -15,6 +15,8 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.session import Session
 
+_AT_ONCE = 4
+
 
 @dataclass(frozen=True)
 class _Bond:
@@ -38,6 +40,7 @@ class Binding:
         self._bonds: dict[Any, _Bond] = {}
         self._layers: dict[int, list[Layer]] = {}
         self._wholes: list[tuple[object, int]] = []
+        self.shows_new = True
         self.on_bound: Callable[[Layer, Image], None] | None = None
         self.on_removed: Callable[[Image], None] | None = None
         self.on_new_pixels: Callable[[Image], None] | None = None
@@ -102,11 +105,16 @@ class Binding:
         if is_new and self.on_bound is not None:
             self.on_bound(layer, image)
 
-    def show_images(self) -> None:
+    def show_images(self) -> bool:
         """Show each new image of the session; take away the layers of those that left.
 
         An image whose layer the user removed is not shown again. One that left and came
         back gets its own layers back.
+
+        Returns
+        -------
+        bool
+            Whether there are more: napari takes its time for each new layer.
         """
         images = {image.uid: image for image in self.session.images.values()}
         for uid, layers in list(self._layers.items()):
@@ -115,15 +123,22 @@ class Binding:
                     # Still held, for when undo brings the image back.
                     self.viewer.layers.remove(layer)
                     layers.append(layer)
+        made = 0
         for uid, image in images.items():
             held = self._layers.get(uid)
             if held is None:
+                if made == _AT_ONCE:
+                    return True
+                made += 1
                 held = layers_of(image)
+                for layer in held:
+                    layer.visible = self.shows_new
             for layer in held:
                 # Taken before it is added, or it would be met as a new image.
                 self._take(layer, image)
                 if layer not in self.viewer.layers:
                     self.viewer.layers.append(layer)
+        return False
 
     def close(self) -> None:
         """Watch the viewer no more; the images' layers stay."""

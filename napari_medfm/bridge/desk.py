@@ -427,12 +427,17 @@ class Desk:
         for name, image in before.items():
             if name not in images or images[name].uid != image.uid:
                 self.mirror.forget(name)
-        with self.mirror.same_selection():
-            self.binding.show_images()
+        self._show_layers()
         self._select_an_image()
         if self._uid is not None and self.image is None:
             self._put_down()
             self._follow_active()
+
+    def _show_layers(self) -> None:
+        with self.mirror.same_selection():
+            more = self.binding.show_images()
+        if more:
+            self.runner.later(_BREATH, "layers", self._show_layers)
 
     def _select_an_image(self) -> None:
         """Select a first layer, so that napari's controls are there to be used."""
@@ -442,4 +447,5 @@ class Desk:
             selection.active = next((x for x in layers if x is not None), None)
 
 
+_BREATH = 0.02
 _MARKS = {"examples", "queries", "clicks", "box"}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image as ImageLayer
 
+from napari_medfm.bridge.onview import show_alone
 from napari_medfm.session import Session
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ def put_on_desk(old: Desk, session: Session) -> Desk:
         _desk(old, old.session)
         raise
     old.session.close()
+    new.binding.shows_new = False
+    if new.image is not None:
+        show_alone(new, new.image)
     new.viewer.reset_view()
     return new
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.bridge.asking import Ask
+from napari_medfm.bridge.onview import show_alone
 from napari_medfm.bridge.testing import Testing
 from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.image import Image
@@ -187,10 +188,7 @@ class Images:
             return
         desk.viewer.layers.selection.active = layer
         desk.choose_layer(layer)
-        for other in desk.choices():
-            same = desk.binding.name_of(other) == item.image
-            if other.visible != same:
-                other.visible = same
+        show_alone(desk, item.image)
         if item.plane is not None:
             axis = desk.viewer.dims.ndim - layer.ndim
             world = layer.data_to_world((item.plane, 0, 0))

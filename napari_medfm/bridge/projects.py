@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -278,6 +279,8 @@ class Projects:
 
         def steps() -> Steps[Session]:
             yield Progress(0, 1, "reading its journal and its images")
+            # What napari's first layer needs, or the window would stand still for it.
+            importlib.import_module("scipy.ndimage")
             session = opened(folder, images, mode, options)
             try:
                 yield Progress(1, 1, "showing it")

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.guide import next_step
+from napari_medfm.bridge.onview import show_alone
 from napari_medfm.widgets.parts import Hint, button
 from napari_medfm.widgets.project_menu import ProjectMenu
 from napari_medfm.widgets.ways_out import WaysOut
@@ -104,6 +105,9 @@ class Header(QWidget):
             layer = self._layers[index]
             self._desk.viewer.layers.selection.active = layer
             self._desk.choose_layer(layer)
+            name = self._desk.binding.name_of(layer)
+            if name is not None and not layer.visible:
+                show_alone(self._desk, name)
 
     def _go(self) -> None:
         self.section_wanted.emit(self._section)

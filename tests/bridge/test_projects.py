@@ -11,6 +11,7 @@ from toys import ToyEncoder, ToySegmenter
 from napari_medfm import load_project
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.finding import desk_of
+from napari_medfm.bridge.onview import show_alone
 from napari_medfm.bridge.running import InlineRunner
 from napari_medfm.project.lock import InUse
 from napari_medfm.session import Session
@@ -401,3 +402,27 @@ def test_the_effort_is_written_as_table_and_picture(one, tmp_path):
     assert rows["ball"]["clicks"] == "1"
     with Image.open(tmp_path / "e.png") as picture:
         assert picture.width > 500
+
+
+def test_of_many_images_some_come_at_a_time_and_one_is_seen(one, disc, tmp_path):
+    for number in range(9):
+        one.session.add_image(disc[0] + number, name=f"more {number}")
+    one.desk.runner.rest()
+    work(one)
+    save(one)
+    one.projects.new()
+    one.projects.open(tmp_path / "case.medfm")
+
+    def images():
+        return [x for x in one.viewer.layers if one.desk.mirror.role_of(x) is None]
+
+    assert len(images()) == 4
+    one.desk.runner.rest()
+    assert len(images()) == len(one.session.images) == 11
+    seen = [x.name for x in images() if x.visible]
+    assert seen == [one.desk.image]
+    show_alone(one.desk, "more 3")
+    assert [x.name for x in images() if x.visible] == ["more 3"]
+    show_alone(one.desk, "disc")
+    one.desk.work_on("disc")
+    assert one.shown("labels").visible
