@@ -68,6 +68,13 @@ def headers_below(
         yield path, header
 
 
+def dicom_errors() -> tuple[type[Exception], ...]:
+    """Return what pydicom raises of its own for a damaged file."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (InvalidDicomError, BytesLengthException)
+
+
 def check_deflated(path: Path) -> None:
     """Measure a file whose whole content is deflated, before it is unpacked.
 
@@ -109,13 +116,15 @@ def identity_of(place: Path | None) -> dict[str, str]:
 
     if place is None or not place.exists() or not importlib.util.find_spec("pydicom"):
         return {}
+    damaged: tuple[type[Exception], ...]
+    damaged = (BadFile, BadInput, OSError, ValueError, LookupError, RuntimeError)
+    damaged += dicom_errors()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = next(headers_below(place, tuple(IDENTIFYING)), None)
-    except (BadFile, BadInput, OSError, ValueError, LookupError, RuntimeError):
+            header = {} if found is None else found[1]
+            texts = {n: str(header.get(n, "") or "").strip() for n in IDENTIFYING}
+    except damaged:
         return {}
-    if found is None:
-        return {}
-    texts = {name: str(found[1].get(name, "") or "").strip() for name in IDENTIFYING}
     return {name: text for name, text in texts.items() if text}

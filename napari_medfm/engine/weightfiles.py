@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251  the error alone, to catch it
@@ -108,6 +109,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
             f"{path}: PyTorch {torch.__version__} cannot read such files safely. "
             "Upgrade to torch 2.10 or later, or use a .safetensors file"
         )
+    _check_stored(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -132,7 +134,36 @@ def _only_tensors(path: Path, content: Any) -> dict[str, Tensor]:
         }
     if not found:
         raise BadFile(f"{path} holds no named tensors: it is not a weights file")
+    for name, value in found.items():
+        if not _is_whole(value):
+            raise BadFile(f"{path}: the tensor {name!r} says more than it holds")
     return found
+
+
+def _check_stored(path: Path) -> None:
+    """Refuse a file of packed parts: PyTorch writes them as they are.
+
+    Raises
+    ------
+    BadFile
+        If parts would unpack to more than the file's size.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(item.file_size for item in archive.infolist())
+    except (zipfile.BadZipFile, *_DAMAGED):
+        return  # of before 2020, or damaged, which PyTorch says
+    if total > path.stat().st_size:
+        raise BadFile(f"{path} unpacks to {total} bytes: it is not PyTorch's own file")
+
+
+def _is_whole(tensor: Tensor) -> bool:
+    """Whether every number of a tensor is in the file, once."""
+    import torch
+
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def _damaged(path: Path, error: BaseException) -> BadFile:

@@ -18,6 +18,9 @@ from napari_medfm.core.state import Labelling
 from napari_medfm.project.parts import OnImages, Reader, Writer
 
 _PAIRED = ("prompts", "masks", "thresholds", "objects")
+_MALFORMED = (
+    *(KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError),
+)
 _LISTED = ("annotations", "accepted")
 _COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
@@ -106,7 +109,7 @@ def applied(old: Labelling, form: Any, inward: Inward, reader: Reader) -> Labell
         return _applied(old, form, inward, reader)
     except BadInput as error:
         raise BadFile(str(error)) from error
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+    except _MALFORMED as error:
         raise BadFile(f"an effect is malformed ({error!r})") from error
 
 

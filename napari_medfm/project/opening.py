@@ -243,7 +243,8 @@ def _as_saved(
 def done_since(entries: list[Any], saved: int) -> int:
     """Count what the user did after a save of so many entries, the header included."""
     later = [entry for entry in entries[saved:] if isinstance(entry, dict)]
-    return sum(entry.get("move") in DONE for entry in later)
+    moves = [entry.get("move") for entry in later]
+    return sum(isinstance(move, str) and move in DONE for move in moves)
 
 
 def _since(entries: list[Any], saved: int) -> int:

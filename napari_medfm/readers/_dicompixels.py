@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.readers._guard import reading
 
 _WIDEST = 2**31
+_LONGEST_RUN = 64  # bytes of pixels that a byte of runs can stand for
+_HARMLESS = 2**24
 
 
 def pixels_of(path: Path, dataset: Any) -> NDArray[Any]:
@@ -49,6 +53,7 @@ def pixels_of(path: Path, dataset: Any) -> NDArray[Any]:
 def _check_packing(path: Path, dataset: Any) -> None:
     """Refuse what cannot be unpacked, or would unpack to more than is declared."""
     from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.uid import RLELossless
 
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_encapsulated:
@@ -65,7 +70,39 @@ def _check_packing(path: Path, dataset: Any) -> None:
             f"{path.name} is packed as {syntax.name}, and nothing installed unpacks "
             "it: pip install python-gdcm, or convert it with gdcmconv --raw or dcmdjpeg"
         )
-    _check_frame_size(path, dataset)
+    if syntax == RLELossless:
+        _check_runs(path, dataset)
+    else:
+        _check_frame_size(path, dataset)
+
+
+def _check_runs(path: Path, dataset: Any) -> None:
+    """Count what runs unpack to, where that could be more than is declared."""
+    from pydicom.encaps import generate_frames
+
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    pixel = int(dataset.get("SamplesPerPixel") or 1) * int(dataset.BitsAllocated) // 8
+    declared = int(dataset.Columns) * int(dataset.Rows) * pixel
+    for frame in generate_frames(dataset.PixelData, number_of_frames=frames):
+        if len(frame) * _LONGEST_RUN <= _HARMLESS:
+            continue
+        count, *starts = struct.unpack("<16L", frame[:64])
+        edges = [*starts[: min(count, 15)], len(frame)]
+        total = sum(_unpacks_to(frame[a:b]) for a, b in pairwise(edges))
+        if total > 2 * declared + _HARMLESS:
+            raise BadFile(f"{path.name} declares frames of {declared} bytes, has more")
+
+
+def _unpacks_to(runs: bytes) -> int:
+    """Return how many bytes PackBits runs stand for."""
+    at = total = 0
+    while at < len(runs):
+        head = runs[at]
+        if head < 128:
+            at, total = at + 2 + head, total + 1 + head
+        else:
+            at, total = at + (2 if head > 128 else 1), total + (257 - head) % 129
+    return total
 
 
 def _check_frame_size(path: Path, dataset: Any) -> None:

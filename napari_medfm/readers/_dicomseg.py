@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.core.image import Image
+from napari_medfm.engine.dicomfiles import dicom_errors
 from napari_medfm.readers._dicomgeometry import frames_of
 from napari_medfm.readers._guard import check_size, reading
 from napari_medfm.readers._names import Named, named
@@ -32,7 +33,7 @@ def masks_of(
     """
     import pydicom
 
-    with reading(path):
+    with reading(path, *dicom_errors()):
         frames = int(header.get("NumberOfFrames") or 1)
         size = (int(header.Rows), int(header.Columns))
         if size != image.plane_shape:

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from napari_medfm.core.errors import BadFile
 from napari_medfm.readers._guard import check_size, reading
+from napari_medfm.readers._tiffpages import bound_unpacking
 
 _MOST_PIECES = 2**17
 
@@ -78,6 +79,7 @@ class Lazy:
     def _check(self, key: tuple[Any, ...]) -> None:
         """Refuse to read at once what does not fit, or lies in too many pieces."""
         nbytes, pieces = self.dtype.itemsize, 1
+        check_size(self._path, math.prod(self._array.chunks) * nbytes)
         sizes = zip(key, self._array.shape, self._array.chunks, strict=True)
         for part, size, step in sizes:
             if isinstance(part, slice):
@@ -120,7 +122,8 @@ def lazy_tiff(path: Path, level: int, series: int = 0) -> Lazy:
     import tifffile
     import zarr
 
-    store: Any = tifffile.imread(
-        path, aszarr=True, series=series, level=level, _multifile=False
-    )
+    with tifffile.TiffFile(path, _multifile=False) as tif:
+        chosen = tif.series[series]
+        bound_unpacking(chosen.levels[level].keyframe)
+        store: Any = chosen.aszarr(level=level)
     return Lazy(zarr.open_array(store, mode="r"), path, close=store.close)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
+from napari_medfm.engine.dicomfiles import dicom_errors
 from napari_medfm.engine.outlines import Ring, fill
 from napari_medfm.readers._guard import reading
 from napari_medfm.readers._names import Named, named
@@ -40,7 +41,7 @@ def masks_of(
         )
     inverse = np.linalg.inv(image.affine).astype(np.float64)
     found = []
-    with reading(path):
+    with reading(path, *dicom_errors()):
         rois = {
             int(roi.ROINumber): str(roi.get("ROIName", "") or f"ROI {roi.ROINumber}")
             for roi in header.get("StructureSetROISequence") or []

@@ -1,15 +1,22 @@
-"""The chain of pages in a TIFF file, followed before anything else is read."""
+"""Checks of a TIFF file's pages: their chain, and what their parts unpack to."""
 
 from __future__ import annotations
 
+import lzma
+import math
 import struct
+import zlib
 from pathlib import Path
+from typing import Any
 
 from napari_medfm.core.errors import BadFile
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HEADER = 16
 _SHORTEST_PAGE = 18
+_DEFLATE, _LZMA = (8, 32946), (34925,)
+_PIECE = 2**20
+_BEYOND = 2**16
 
 
 def check_pages(path: Path) -> None:
@@ -47,3 +54,42 @@ def check_pages(path: Path) -> None:
             if len(tail) < struct.calcsize(order + next_form):
                 return
             offset = int(struct.unpack(order + next_form, tail)[0])
+
+
+def bound_unpacking(page: Any) -> None:
+    """Let a page's parts unpack to what they should hold, and not beyond.
+
+    imagecodecs unpacks into a buffer of that size. Where it is not installed, tifffile
+    takes Python's own libraries, which go on to the end, so parts are measured first.
+    """
+    import tifffile
+
+    if page.compression not in (*_DEFLATE, *_LZMA):
+        return
+    codec = tifffile.TIFF.DECOMPRESSORS[page.compression]
+    if codec.__module__ != "tifffile._imagecodecs":
+        return
+    inner, deflated = page.decode, page.compression in _DEFLATE
+    limit = math.prod(page.chunks) * page.dtype.itemsize + _BEYOND
+
+    def decode(data: bytes | None, *args: Any, **options: Any) -> Any:
+        if data is not None and _goes_beyond(data, limit, deflated):
+            raise ValueError("a part of it unpacks to more than it may")
+        return inner(data, *args, **options)
+
+    page.__dict__["decode"] = decode
+
+
+def _goes_beyond(data: bytes, limit: int, deflated: bool) -> bool:
+    total = 0
+    if deflated:
+        inflating, pending = zlib.decompressobj(), data
+        while pending and total <= limit:
+            total += len(inflating.decompress(pending, _PIECE))
+            pending = inflating.unconsumed_tail
+        return total > limit
+    worker = lzma.LZMADecompressor()
+    total = len(worker.decompress(data, _PIECE))
+    while not worker.eof and not worker.needs_input and total <= limit:
+        total += len(worker.decompress(b"", _PIECE))
+    return total > limit

@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadFile, BadInput
-from napari_medfm.engine.dicomfiles import check_deflated, headers_below
+from napari_medfm.engine.dicomfiles import (
+    check_deflated,
+    dicom_errors,
+    headers_below,
+)
 from napari_medfm.readers._dicomgeometry import (
     Placement,
     along_normal,
@@ -78,7 +82,7 @@ def _check_installed(path: Path) -> None:
 
 def _file(path: Path) -> Loaded:
     dataset = _dataset(path)
-    with reading(path, *_errors()):
+    with reading(path, *dicom_errors()):
         _check_declared(path, dataset, 1)
         data = pixels_of(path, dataset)
         frames = _int(dataset, "NumberOfFrames", 1)
@@ -99,7 +103,7 @@ def _file(path: Path) -> Loaded:
 
 
 def _folder(folder: Path, series: str | None) -> Loaded:
-    with reading(folder, *_errors()):
+    with reading(folder, *dicom_errors()):
         found = _series_of(folder)
     if not found:
         raise BadInput(
@@ -124,7 +128,7 @@ def _folder(folder: Path, series: str | None) -> Loaded:
 
 
 def _stack(folder: Path, files: list[tuple[Path, Any]]) -> Loaded:
-    with reading(folder, *_errors()):
+    with reading(folder, *dicom_errors()):
         shapes = {(_int(d, "Rows"), _int(d, "Columns")) for _, d in files}
         if len(shapes) > 1 or any(_int(d, "NumberOfFrames", 1) > 1 for _, d in files):
             raise BadInput(
@@ -170,7 +174,7 @@ def series_in(folder: Path) -> dict[str, str]:
         As `read_dicom`.
     """
     _check_installed(folder)
-    with reading(folder, *_errors()):
+    with reading(folder, *dicom_errors()):
         found = _series_of(folder)
     return {uid: _text(found[uid][0][1], "Modality") for uid in sorted(found)}
 
@@ -196,7 +200,7 @@ def header_of(path: Path) -> Any:
     import pydicom
 
     _check_installed(path)
-    with reading(path, *_errors()):
+    with reading(path, *dicom_errors()):
         check_deflated(path)
         return pydicom.dcmread(path, stop_before_pixels=True)
 
@@ -204,7 +208,7 @@ def header_of(path: Path) -> Any:
 def _dataset(path: Path) -> Any:
     import pydicom
 
-    with reading(path, *_errors()):
+    with reading(path, *dicom_errors()):
         check_deflated(path)
         return pydicom.dcmread(path)
 
@@ -255,12 +259,6 @@ def _text(dataset: Any, name: str) -> str:
 def _int(dataset: Any, name: str, default: int = 0) -> int:
     value = dataset.get(name)
     return default if value is None else int(value)
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    from pydicom.errors import BytesLengthException, InvalidDicomError
-
-    return (InvalidDicomError, BytesLengthException)
 
 
 def _recognises(start: bytes) -> bool:

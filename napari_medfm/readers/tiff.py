@@ -16,7 +16,7 @@ from napari_medfm.readers._guard import check_packed, check_size, reading
 from napari_medfm.readers._lazy import lazy_tiff
 from napari_medfm.readers._loaded import Loaded, ReaderSpec
 from napari_medfm.readers._slide import slide_facts
-from napari_medfm.readers._tiffpages import STARTS, check_pages
+from napari_medfm.readers._tiffpages import STARTS, bound_unpacking, check_pages
 from napari_medfm.readers._tiffspacing import spacing_of
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def read_tiff(path: Path) -> Loaded:
                 **({"vendor": slide.vendor} if slide.vendor else {}),
             }
             if series.nbytes <= _IN_MEMORY and len(series.levels) == 1:
+                bound_unpacking(keyframe)
                 data = _with_colours(series.asarray(), keyframe)
                 if data.shape[: len(series.shape)] != tuple(series.shape):
                     raise BadFile(f"{path.name} holds less than it declares")
@@ -97,6 +98,8 @@ def _check(path: Path, tif: TiffFile, series: TiffPageSeries) -> None:
         raise BadFile(f"{path.name} is empty: its shape is {tuple(series.shape)}")
     size = tif.filehandle.size
     page = series.keyframe
+    if not isinstance(page.bitspersample, int):
+        raise BadFile(f"{path.name} has channels of {page.bitspersample} bits: damaged")
     stored = series.nbytes * page.bitspersample // (8 * series.dtype.itemsize)
     check_packed(path, stored, size, 1 if page.compression == 1 else _RATIO)
     if series.nbytes <= _IN_MEMORY:

@@ -1,13 +1,16 @@
 """What ``scripts/fuzz.py`` found, each as a small file of its own."""
 
+import io
 import json
+import struct
 import zipfile
 
 import numpy as np
 import pytest
-from fuzzing import put
+import tifffile
+from fuzzing import put, targets
 from fuzzing.damage import DEEP
-from fuzzing.images import packed_zarr, series
+from fuzzing.images import packed_zarr, series, slide
 from fuzzing.models import (
     KEY,
     PLAN,
@@ -28,7 +31,7 @@ from napari_medfm.engine.store import EmbeddingStore
 from napari_medfm.engine.wheels import extract
 from napari_medfm.project.journal import new_journal, read_journal
 from napari_medfm.project.recent import recent_projects
-from napari_medfm.readers import read_image
+from napari_medfm.readers import _guard, read_image
 from napari_medfm.verbs.headfile import read_head
 
 
@@ -218,3 +221,55 @@ def test_a_card_of_another_form_is_refused(tmp_path, part):
     path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
     with pytest.raises(BadFile, match="card is incomplete"):
         read_head(path)
+
+
+def test_a_slide_whose_channels_differ_in_depth(tmp_path):
+    content = bytearray(slide(description="Aperio Image Library v11 32x32"))
+    with tifffile.TiffFile(io.BytesIO(content)) as tif:
+        at = tif.pages[0].tags["BitsPerSample"].valueoffset
+    content[at : at + 6] = struct.pack("<3H", 28737, 19824, 26465)
+    (tmp_path / "a.svs").write_bytes(content)
+    with pytest.raises(BadFile, match=r"bits|Could not read"):
+        read_image(tmp_path / "a.svs")
+
+
+def test_a_segmentation_whose_numbers_are_of_odd_length(tmp_path):
+    target = targets()["dicom-seg"]
+    content = bytearray(target.content)
+    at = content.index(b"\x28\x00\x00\x01US")
+    target.read(put(tmp_path, target.name, bytes(content)))
+    content[at + 6 : at + 8] = (3).to_bytes(2, "little")
+    content[at + 10 : at + 10] = b"\x00"
+    with pytest.raises(BadFile):
+        target.read(put(tmp_path, target.name, bytes(content)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"move": []},
+        {"move": {}},
+        {"effect": {"masks": {"drop": [], "set": [["x", 1]]}}},
+    ],
+)
+def test_entries_of_another_form(tmp_path, change):
+    path = put(tmp_path, "case.medfm", project())
+    entries = list(read_journal(path / "journal.jsonl").entries)
+    entries[-1] = entries[-1] | change
+    (path / "journal.jsonl").unlink()
+    new_journal(path / "journal.jsonl", entries)
+    with pytest.raises(BadFile):
+        opened(path)
+
+
+def test_a_pyramid_in_pieces_larger_than_memory(tmp_path, monkeypatch):
+    path = tmp_path / "a.tif"
+    image = np.zeros((64, 64), np.uint8)
+    with tifffile.TiffWriter(path) as tif:
+        tif.write(image, tile=(64, 64), subifds=1)
+        tif.write(image[::2, ::2], tile=(32, 32), subfiletype=1)
+    loaded = read_image(path)
+    assert loaded.data[:8, :8].shape == (8, 8)
+    monkeypatch.setattr(_guard, "memory_bytes", lambda: 2000)
+    with pytest.raises(BadFile, match="memory"):
+        loaded.data[:8, :8]
