@@ -62,6 +62,7 @@ class ClassList(QWidget):
         self._name = QLineEdit()
         self._name.setPlaceholderText("New class, e.g. lesion")
         self._name.setAccessibleName("Name of a new class")
+        self._name.setToolTip("Write what you look for, and press Enter.")
         self._name.returnPressed.connect(self._add)
         self._plus = button("Add class", "Adds a class of the name written.", self._add)
         self._classes: tuple[LabelClass, ...] = ()

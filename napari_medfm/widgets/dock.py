@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,17 @@ if TYPE_CHECKING:
     import napari
 
 _WIDTH = 360
+_STEPS: dict[str, tuple[Callable[[Desk], Any], str]] = {
+    "Models": (ModelPanel, "Which models see the image and outline objects"),
+    "Similar": (SimilarPanel, "Click something: all that looks like it lights up"),
+    "Prompt": (PromptPanel, "Outline one object by a box or by clicks"),
+    "Label": (LabelPanel, "Teach classes by examples; every pixel is classified"),
+    "Review": (ReviewPanel, "Where to label next, what may be wrong, how good it is"),
+    "Objects": (ObjectsPanel, "Classify outlines that are there: nuclei, lesions"),
+    "Images": (ImagesPanel, "Classify whole images, or the planes of a volume"),
+    "Export": (ExportPanel, "Write masks and heads, or read labels of others"),
+    "Batch": (BatchPanel, "Apply a head to many images"),
+}
 
 
 class MedfmWidget(QWidget):
@@ -75,18 +87,10 @@ class MedfmWidget(QWidget):
         self.missing = MissingModels(desk)
         self.status = Status(desk, self.runner)
         self.panels: dict[str, Any] = {
-            "Models": ModelPanel(desk),
-            "Similar": SimilarPanel(desk),
-            "Prompt": PromptPanel(desk),
-            "Label": LabelPanel(desk),
-            "Review": ReviewPanel(desk),
-            "Objects": ObjectsPanel(desk),
-            "Images": ImagesPanel(desk),
-            "Export": ExportPanel(desk),
-            "Batch": BatchPanel(desk),
+            title: panel(desk) for title, (panel, _) in _STEPS.items()
         }
         self.sections = {
-            title: Section(number, title, panel)
+            title: Section(number, title, panel, _STEPS[title][1])
             for number, (title, panel) in enumerate(self.panels.items(), 1)
         }
         self._lay_out()

@@ -184,7 +184,9 @@ class Section(QWidget):
 
     opened = Signal()
 
-    def __init__(self, number: int, title: str, content: QWidget) -> None:
+    def __init__(
+        self, number: int, title: str, content: QWidget, tip: str = ""
+    ) -> None:
         super().__init__()
         self.title = title
         self._content = content
@@ -201,6 +203,7 @@ class Section(QWidget):
         font.setBold(True)
         self._header.setFont(font)
         self._header.setAccessibleName(f"Step {number}: {title}")
+        self._header.setToolTip(tip)
         self._header.clicked.connect(self._clicked)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -1,0 +1,163 @@
+"""Every control has a name, is reached by Tab in the order of reading, and can be read.
+
+Contrast is measured on pixels: what is most common in a control's picture is its
+ground, and what differs most from it the ink. The bound is that of WCAG 2.1 for text,
+4.5 to 1.
+"""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QScrollBar,
+    QWidget,
+)
+
+CONTROLS = (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+)
+
+
+def controls(one):
+    """The controls a user meets, with the step each is in; inner parts left out."""
+    found = []
+    for title, section in one.widget.sections.items():
+        one.open(title)
+        one.qtbot.wait(20)
+        found += [
+            (title, part)
+            for part in section.findChildren(QWidget)
+            if isinstance(part, CONTROLS) and part.isVisible() and is_whole(part)
+        ]
+    return found
+
+
+def is_whole(part):
+    parent = part.parent()
+    inner = isinstance(part, QScrollBar) or part.objectName().startswith("qt_")
+    of_control = isinstance(parent, (QComboBox, QAbstractSpinBox, QAbstractItemView))
+    return not inner and not of_control
+
+
+@pytest.fixture
+def taught(window, disc):
+    """A window in which every step has something to show."""
+    one = window(disc[0])
+    desk = one.desk
+    desk.add_class("lesion")
+    desk.similar.click((70, 110), negative=False)
+    one.rest()
+    desk.prompt.box((30, 70, 110, 150))
+    one.rest()
+    for value, places in ((1, [(70, 110), (60, 100)]), (0, [(10, 10), (150, 30)])):
+        desk.choose_class(value)
+        for place in places:
+            desk.marking.click(place)
+    one.rest()
+    return one
+
+
+def of_parent(part):
+    """A tip that Qt shows because the part around it has one."""
+    return part.parent().toolTip()
+
+
+def named(part):
+    return part.accessibleName() or getattr(part, "text", str)()
+
+
+def test_every_control_has_a_name_and_teaches(taught):
+    found = controls(taught)
+    assert len(found) > 40
+    nameless = [(t, type(p).__name__) for t, p in found if not named(p)]
+    assert not nameless
+    silent = [(t, named(p)) for t, p in found if not (p.toolTip() or of_parent(p))]
+    assert not silent, repr(silent)
+
+
+def test_every_control_is_reached_by_tab_in_the_order_of_reading(taught):
+    for title, section in taught.widget.sections.items():
+        taught.open(title)
+        taught.qtbot.wait(20)
+        here = [
+            p
+            for p in section.findChildren(QWidget)
+            if isinstance(p, CONTROLS)
+            and p.isVisible()
+            and p.isEnabled()
+            and is_whole(p)
+        ]
+        unreached = [
+            named(p) for p in here if not p.focusPolicy() & Qt.FocusPolicy.TabFocus
+        ]
+        assert not unreached, title
+        order = chain(section, here)
+        assert len(order) == len(here), title
+        tops = [p.mapTo(section, p.rect().center()) for p in order]
+        rows = [(at.y(), at.x()) for at in tops]
+        for (above, _), (below, _), part in zip(
+            rows, rows[1:], order[1:], strict=False
+        ):
+            assert below > above - 40, (title, named(part), rows)
+
+
+def chain(section, parts):
+    """The parts in the order in which Tab goes through them."""
+    wanted, found = set(parts), []
+    part = section.nextInFocusChain()
+    start = part
+    while True:
+        if part in wanted:
+            found.append(part)
+        part = part.nextInFocusChain()
+        if part is start:
+            return found
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_what_is_written_can_be_read(taught, theme):
+    taught.viewer.theme = theme
+    taught.qtbot.wait(100)
+    faint = []
+    for title, section in taught.widget.sections.items():
+        taught.open(title)
+        taught.qtbot.wait(20)
+        for part in section.findChildren(QWidget):
+            words = isinstance(part, (QLabel, QAbstractButton)) and part.text()
+            if words and part.isVisible() and part.isEnabled():
+                ratio = contrast(part)
+                if ratio < 4.5:
+                    faint.append((title, part.text()[:30], round(ratio, 2)))
+    assert not faint
+
+
+def contrast(part):
+    picture = (
+        part.grab().toImage().convertToFormat(part.grab().toImage().Format.Format_RGB32)
+    )
+    raw = np.frombuffer(picture.bits().asarray(picture.sizeInBytes()), np.uint8)
+    pixels = raw.reshape(picture.height(), -1, 4)[:, : picture.width(), 2::-1]
+    colours, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    light = luminance(colours)
+    ground = light[counts.argmax()]
+    brighter, darker = np.maximum(light, ground), np.minimum(light, ground)
+    return float(((brighter + 0.05) / (darker + 0.05)).max())
+
+
+def luminance(colours):
+    """Relative luminance of sRGB colours (n, 3), as WCAG 2.1 defines it."""
+    part = colours / 255
+    linear = np.where(part <= 0.03928, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
