@@ -119,7 +119,7 @@ def test_save_open_and_undo_through_the_window(window, disc, tmp_path, places):
     one.until(lambda: "1 change since the last save" in state(one))
     one.rest()
     one.widget.open_section("Label")
-    field = one.widget.findChild(QLineEdit)
+    field = one.widget.panels["Label"].findChild(QLineEdit)
     one.qtbot.keyClicks(field, "vessel")
     one.qtbot.keyClick(field, Qt.Key.Key_Return)
     assert [c.name for c in one.desk.classes][-1] == "vessel"
