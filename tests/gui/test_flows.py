@@ -21,8 +21,13 @@ def dice(one, other):
     return 2 * (one & other).sum() / (one.sum() + other.sum())
 
 
+def named(one, kind, name):
+    """The first control of the dock that a screen reader calls so."""
+    return next(w for w in one.widget.findChildren(kind) if w.accessibleName() == name)
+
+
 def add_class(one, name):
-    field = one.widget.findChild(QLineEdit)
+    field = named(one, QLineEdit, "Name of a new class")
     one.qtbot.keyClicks(field, name)
     one.qtbot.keyClick(field, Qt.Key.Key_Return)
 
@@ -73,7 +78,7 @@ def test_the_whole_way(window, disc, tmp_path, monkeypatch):
     one.until(lambda: dice(one.layer("prediction").data == 1, truth) > 0.8)
     one.rest()
     assert "Tested" in desk.live.verdict or "Recipe" in desk.live.verdict
-    one.widget.findChild(QCheckBox).setChecked(False)
+    named(one, QCheckBox, "Keep what I accepted by hand").setChecked(False)
     one.press("Accept prediction")
     assert np.array_equal(desk.session.labels("ct"), desk.live.prediction.labels)
 
