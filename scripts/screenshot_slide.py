@@ -68,7 +68,7 @@ def gestures(widget: Any, save: Callable[[str], None], out: Path) -> Iterator[No
     desk.add_class("gland")
     desk.prompt.box((1750.0, 2150.0, 2100.0, 2500.0))
     yield
-    save("slide-prompt")
+    save("slide")
     desk.prompt.accept("gland")
     yield
     widget.open_section("Label")
@@ -88,10 +88,11 @@ def gestures(widget: Any, save: Callable[[str], None], out: Path) -> Iterator[No
     camera.zoom = 0.12 / mpp
     camera.center = (0, 4000 * mpp, 4000 * mpp)
     yield
-    save("slide")
+    save("slide-predicted")
     desk.live.accept()
     yield
     desk.exporting.masks(out / "slide.geojson")
+    desk.exporting.write_anyway()
     yield
     desk.exporting.head(out / "slide.head.safetensors")
     yield

@@ -375,6 +375,6 @@ class Prompting:
             None,
             edge_color=looks.MASK,
             face_color="transparent",
-            edge_width=max(source.plane_shape) / 250,
+            edge_width=desk.view.extent(source) / 250,
             opacity=1.0,
         )

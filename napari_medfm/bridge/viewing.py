@@ -75,6 +75,17 @@ class Viewing:
         """Return the pixel in the middle of the screen."""
         return self.box(image).centre
 
+    def extent(self, image: Image) -> float:
+        """Return how many pixels the longer side of what is worked on has.
+
+        Of a large image that is what is on screen, so that what is drawn on it is
+        neither a hair nor a beam.
+        """
+        if not is_large(image):
+            return float(max(image.plane_shape))
+        seen = self.box(image)
+        return float(max(seen.height, seen.width))
+
     def near(self, image: Image, position: tuple[float, ...]) -> Box:
         """Return what is to be read first: what is on screen, if it is not too much.
 
