@@ -25,8 +25,8 @@ layout.
 info NAME` shows a card, `models fetch NAME` downloads after asking, `models import NAME
 FILE` takes a file you have, `models export BUNDLE.tar` and `models import BUNDLE.tar`
 carry weights to a machine without a network, and `models add NAME FILE --architecture
-TIMM` adds an encoder of your own. In the window, *All models…* of the step *Models* does
-the same.
+TIMM` adds an encoder of your own. In the window, *All models…* of the step *Models*
+does the same.
 """
 
 
