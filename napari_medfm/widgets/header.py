@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.guide import next_step
 from napari_medfm.bridge.onview import show_alone
+from napari_medfm.widgets.key_sheet import KeySheet
 from napari_medfm.widgets.parts import Hint, button
 from napari_medfm.widgets.project_menu import ProjectMenu
 from napari_medfm.widgets.ways_out import WaysOut
@@ -60,8 +61,13 @@ class Header(QWidget):
         self._guide = QWidget()
         self._away.clicked.connect(self._guide.hide)
         self._section = ""
+        self._keys = button("Keys", "Lists all keys.", self._show_keys)
+        self._keys.setMaximumWidth(56)
         self._ways = WaysOut(desk)
         self._project = ProjectMenu(desk)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
         top = QHBoxLayout()
         top.addWidget(QLabel("Image"))
         top.addWidget(self._image, 1)
@@ -74,7 +80,10 @@ class Header(QWidget):
         line.addWidget(self._away)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._project)
+        first = QHBoxLayout()
+        first.addWidget(self._project, 1)
+        first.addWidget(self._keys)
+        layout.addLayout(first)
         layout.addLayout(top)
         layout.addWidget(self._ways)
         layout.addWidget(self._guide)
@@ -108,6 +117,9 @@ class Header(QWidget):
             name = self._desk.binding.name_of(layer)
             if name is not None and not layer.visible:
                 show_alone(self._desk, name)
+
+    def _show_keys(self) -> None:
+        KeySheet(self._desk.keys.sheet, self).show()
 
     def _go(self) -> None:
         self.section_wanted.emit(self._section)

@@ -343,3 +343,17 @@ def test_the_outline_shows_while_the_box_is_still_dragged(window, disc):
     one.until(lambda: one.desk.prompt.mask is not None)
     one.rest()
     assert dice(one.desk.prompt.mask.data, disc[1]) > 0.8
+
+
+def test_the_key_sheet_lists_every_key(window, disc):
+    from napari_medfm.widgets.key_sheet import KeySheet
+
+    one = window(disc[0])
+    one.press("Keys")
+    (sheet,) = one.widget.findChildren(KeySheet)
+    assert sheet.isVisible()
+    words = " ".join(label.text() for label in sheet.findChildren(QLabel))
+    for key in ("S", "B", "P", "E", "D", "O", "M", "T", "N", "Enter", "Esc", "1 to 9"):
+        assert f"<b>{key}</b>" in words
+    assert "<b>Ctrl+Z</b>" in words or "<b>Cmd+Z</b>" in words
+    sheet.close()
