@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,18 @@ from napari_medfm.core.errors import BadInput, LiesElsewhere
 from napari_medfm.core.image import Image
 
 _CLOSE = 0.05
+
+
+def check_count(path: Path, shape: tuple[int, ...], image: Image) -> None:
+    """Refuse a label map of more or fewer voxels than its image, before it is read.
+
+    Raises
+    ------
+    BadInput
+        If their numbers differ.
+    """
+    if math.prod(shape) != math.prod(image.shape):
+        raise _other_shape(path, shape, image)
 
 
 def on_grid(
@@ -60,8 +73,12 @@ def _same_shape(path: Path, values: NDArray[Any], image: Image) -> NDArray[Any]:
     kept = tuple(n for n in values.shape if n > 1)
     if kept == tuple(n for n in image.shape if n > 1):
         return values.reshape(image.shape)
-    raise BadInput(
-        f"{path.name} has shape {values.shape}, {image.name!r} has {image.shape}: "
+    raise _other_shape(path, values.shape, image)
+
+
+def _other_shape(path: Path, shape: tuple[int, ...], image: Image) -> BadInput:
+    return BadInput(
+        f"{path.name} has shape {tuple(shape)}, {image.name!r} has {image.shape}: "
         "labels have the shape of their image"
     )
 

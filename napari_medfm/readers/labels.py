@@ -20,7 +20,7 @@ from napari_medfm.core.image import Image
 from napari_medfm.readers import read_image, reader_of
 from napari_medfm.readers._guard import check_size, reading
 from napari_medfm.readers._names import Named, names_of
-from napari_medfm.readers._ongrid import on_grid
+from napari_medfm.readers._ongrid import check_count, on_grid
 
 _MAX_JSON = 512 * 2**20
 
@@ -110,6 +110,7 @@ def _label_map(path: Path, image: Image, *, anywhere: bool) -> ReadLabels:
         raise BadInput(
             f"{path.name} has several channels: a label map has one number a pixel"
         )
+    check_count(path, loaded.data.shape, image)
     values = np.asarray(loaded.data)
     if values.dtype.kind == "f" and np.array_equal(values, np.rint(values)):
         values = values.astype(np.int64)

@@ -22,7 +22,7 @@ from fuzzing.models import (
 )
 from fuzzing.projects import opened, project
 
-from napari_medfm.core.errors import BadFile
+from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.core.forms import call_of, from_form
 from napari_medfm.core.specs import Source
 from napari_medfm.encoders import _own
@@ -31,7 +31,7 @@ from napari_medfm.engine.store import EmbeddingStore
 from napari_medfm.engine.wheels import extract
 from napari_medfm.project.journal import new_journal, read_journal
 from napari_medfm.project.recent import recent_projects
-from napari_medfm.readers import _guard, read_image
+from napari_medfm.readers import _guard, _lazy, read_image
 from napari_medfm.verbs.headfile import read_head
 
 
@@ -273,3 +273,15 @@ def test_a_pyramid_in_pieces_larger_than_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(_guard, "memory_bytes", lambda: 2000)
     with pytest.raises(BadFile, match="memory"):
         loaded.data[:8, :8]
+
+
+def test_labels_of_another_size_are_not_read_first(tmp_path, monkeypatch):
+    target = targets()["zarr-labels"]
+    path = put(tmp_path, target.name, target.content)
+    assert target.read(path)
+    facts = json.loads((path / "s0" / "zarr.json").read_text())
+    facts["shape"][1] = 1_000_000
+    (path / "s0" / "zarr.json").write_text(json.dumps(facts))
+    monkeypatch.setattr(_lazy.Lazy, "__array__", None)
+    with pytest.raises(BadInput, match=r"\(3, 1000000, 14\).*shape of their image"):
+        target.read(path)
