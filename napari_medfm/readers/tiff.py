@@ -114,6 +114,7 @@ def _check(path: Path, tif: TiffFile, series: TiffPageSeries) -> None:
     for part in pages:
         if part is None:
             continue
+        check_size(path, math.prod(part.chunks) * series.dtype.itemsize)
         if len(part.dataoffsets) < math.prod(part.chunked):
             raise BadFile(
                 f"{path.name} is damaged: it says where {len(part.dataoffsets)} of "

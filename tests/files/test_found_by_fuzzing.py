@@ -285,3 +285,15 @@ def test_labels_of_another_size_are_not_read_first(tmp_path, monkeypatch):
     monkeypatch.setattr(_lazy.Lazy, "__array__", None)
     with pytest.raises(BadInput, match=r"\(3, 1000000, 14\).*shape of their image"):
         target.read(path)
+
+
+def test_a_tile_of_64_gigabytes(tmp_path):
+    content = bytearray(slide(description="Aperio Image Library v11 32x32"))
+    with tifffile.TiffFile(io.BytesIO(content)) as tif:
+        tags = tif.pages[0].tags
+    for name, value in (("TileWidth", 2**32 - 1), ("Compression", 3)):
+        at = tags[name].offset + 8
+        content[at : at + 4] = value.to_bytes(4, "little")
+    (tmp_path / "a.svs").write_bytes(content)
+    with pytest.raises(BadFile, match=r"memory|damaged"):
+        read_image(tmp_path / "a.svs")
