@@ -9,6 +9,21 @@ TURN = 0.3
 ALONG_ROW = np.array([np.cos(TURN), np.sin(TURN), 0])
 ALONG_COL = np.array([0, 0, -1.0])
 NORMAL = np.cross(ALONG_ROW, ALONG_COL)
+STUDY_TAGS = {
+    "PatientName": "Doe^Jane",
+    "PatientID": "MRN778899",
+    "PatientBirthDate": "19700102",
+    "PatientSex": "F",
+    "StudyInstanceUID": "1.2.3.4",
+    "StudyDate": "20200101",
+    "StudyTime": "120000",
+    "StudyID": "7",
+    "AccessionNumber": "A42",
+    "ReferringPhysicianName": "",
+    "FrameOfReferenceUID": "1.2.3.9",
+    "SeriesNumber": 1,
+    "PositionReferenceIndicator": "",
+}
 
 
 def slice_of(pixels, position, uid="1.2.3", **tags):

@@ -6,7 +6,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from slices import NORMAL, slice_of
+from slices import NORMAL, STUDY_TAGS, slice_of
 from toys import ToyEncoder, ToySegmenter
 
 from napari_medfm import Session
@@ -20,21 +20,6 @@ MODEL = {
     "licence": "CC BY-NC 4.0",
     "commercial": False,
 }
-STUDY = {
-    "PatientName": "Doe^Jane",
-    "PatientID": "MRN778899",
-    "PatientBirthDate": "19700102",
-    "PatientSex": "F",
-    "StudyInstanceUID": "1.2.3.4",
-    "StudyDate": "20200101",
-    "StudyTime": "120000",
-    "StudyID": "7",
-    "AccessionNumber": "A42",
-    "ReferringPhysicianName": "",
-    "FrameOfReferenceUID": "1.2.3.9",
-    "SeriesNumber": 1,
-    "PositionReferenceIndicator": "",
-}
 
 
 @pytest.fixture
@@ -43,9 +28,9 @@ def session(tmp_path):
     folder.mkdir()
     for plane, name in enumerate("dbeac"):
         position = np.array([10, 20, 30]) + 2 * plane * NORMAL
-        slice_of(PIXELS[plane], position, InstanceNumber=plane + 1, **STUDY).save_as(
-            folder / name, enforce_file_format=True
-        )
+        slice_of(
+            PIXELS[plane], position, InstanceNumber=plane + 1, **STUDY_TAGS
+        ).save_as(folder / name, enforce_file_format=True)
     made = Session(ToyEncoder(), ToySegmenter())
     made.add_image(folder, "ct")
     for name in ("organ", "tumour"):
@@ -109,7 +94,7 @@ def test_source_files_that_are_gone_are_named(session, tmp_path):
 
 
 def test_an_enhanced_file_is_referred_to_frame_by_frame(tmp_path):
-    made = slice_of(PIXELS[0], [0, 0, 0], NumberOfFrames=5, **STUDY)
+    made = slice_of(PIXELS[0], [0, 0, 0], NumberOfFrames=5, **STUDY_TAGS)
     made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = (
         "1.2.840.10008.5.1.4.1.1.2.1"
     )

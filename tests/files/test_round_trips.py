@@ -2,11 +2,14 @@
 
 import csv
 import json
+from xml.etree import ElementTree as ET
 
+import highdicom as hd
 import jsonschema
 import nibabel as nib
 import nrrd
 import numpy as np
+import pydicom
 import pytest
 import tifffile
 import zarr  # noqa: TID253
@@ -17,6 +20,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from shapely import contains_xy
 from shapely.geometry import shape as shapely_shape
+from slices import STUDY_TAGS, slice_of
 
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.engine.intake import image_of
@@ -343,3 +347,76 @@ def test_tables_are_read_by_pandas(tmp_path, suffix):
     if suffix == ".csv":
         with path.open() as stream:
             assert len(list(csv.reader(stream))) == 2
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    turns=st.tuples(angle, angle, angle),
+    flips=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 2),
+    pixel=st.tuples(step, step),
+    gap=step,
+    seed=st.integers(0, 99),
+)
+def test_dicom_seg_of_oblique_flipped_anisotropic_series(
+    tmp_path_factory, turns, flips, pixel, gap, seed
+):
+    """Frames lie where the slices lie, by pydicom and highdicom, of 16-bit pixels."""
+    from toys import ToyEncoder, ToySegmenter
+
+    from napari_medfm import Session
+
+    folder = tmp_path_factory.mktemp("scan")
+    rng = np.random.default_rng(seed)
+    whole = turn(*turns)
+    along_row, along_col = whole[:, 0] * flips[0], whole[:, 1] * flips[1]
+    orientation = [float(f"{v:.10f}") for v in (*along_row, *along_col)]
+    normal = np.cross(orientation[:3], orientation[3:])
+    pixels = rng.integers(0, 65_535, (4, 9, 11))
+    spacing = [float(f"{v:.6f}") for v in pixel]
+    for plane, name in enumerate("cadb"):
+        position = [float(f"{v:.8f}") for v in 5 + plane * gap * normal]
+        slice_of(
+            pixels[plane], np.round(position, 6), InstanceNumber=plane + 1,
+            ImageOrientationPatient=orientation, PixelSpacing=spacing, **STUDY_TAGS,
+        ).save_as(folder / name, enforce_file_format=True)  # fmt: skip
+    session = Session(ToyEncoder(), ToySegmenter())
+    session.add_image(folder, "ct")
+    labels = rng.integers(0, 3, session.images["ct"].shape)
+    for value, name in enumerate(("organ", "tumour"), 1):
+        session.add_class(name)
+        session.accept("ct", labels == value, name)
+    session.export_masks("ct", folder / "a.seg.dcm")
+    session.close()
+    source = {d.SOPInstanceUID: d for d in map(pydicom.dcmread, folder.glob("?"))}
+    uids = session.images["ct"].metadata["dicom"]["sop_uids"]
+    seg = hd.seg.segread(folder / "a.seg.dcm")
+    found = seg.get_pixels_by_source_instance(uids, ignore_spatial_locations=True)
+    for value in (1, 2):
+        np.testing.assert_array_equal(found[..., value - 1], labels == value)
+    shared = seg.SharedFunctionalGroupsSequence[0]
+    assert shared.PixelMeasuresSequence[0].PixelSpacing == spacing
+    turned = shared.PlaneOrientationSequence[0].ImageOrientationPatient
+    np.testing.assert_allclose(turned, orientation, atol=1e-9)
+    for frame in seg.PerFrameFunctionalGroupsSequence:
+        where = frame.PlanePositionSequence[0].ImagePositionPatient
+        used = frame.DerivationImageSequence[0].SourceImageSequence[0]
+        theirs = source[used.ReferencedSOPInstanceUID].ImagePositionPatient
+        np.testing.assert_allclose(where, theirs, atol=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(case=placed(), suffix=st.sampled_from([".tif", ".ome.tif"]))
+def test_stacks_in_tiff(tmp_path_factory, case, suffix):
+    """Volumes: pixels, planes and pixel sizes, by tifffile."""
+    labels, affine = case
+    labels = labels % 60_000
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    path = write(tmp_path_factory.mktemp("out"), f"a{suffix}", labels, None, spacing)
+    with tifffile.TiffFile(path) as tif:
+        np.testing.assert_array_equal(tif.asarray().reshape(labels.shape), labels)
+        if suffix == ".ome.tif":
+            root = ET.fromstring(tif.ome_metadata)  # noqa: S314  our own file
+            facts = root.find(".//{*}Pixels").attrib
+            found = [float(facts[f"PhysicalSize{axis}"]) for axis in "ZYX"]
+            assert {facts[f"PhysicalSize{axis}Unit"] for axis in "ZYX"} == {"mm"}
+            np.testing.assert_allclose(found, spacing, rtol=1e-6)
