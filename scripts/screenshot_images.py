@@ -35,7 +35,6 @@ def gestures(widget: Any, save: Callable[[str], None]) -> Iterator[None]:
     items = {item.title: item for item in desk.images.items}
     for value, numbers in ((1, (1, 2, 5)), (2, (4, 7, 10))):
         desk.images.label([items[f"tile {n}"] for n in numbers], value)
-    desk.images.recipe = "logistic"
     desk.images.learn()
     yield
     desk.images.show(desk.images.sheet[0])

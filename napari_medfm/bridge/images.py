@@ -28,7 +28,6 @@ Scope = Literal["images", "planes"]
 Order = str
 """As "given" (by name), "unsure", "similar", or a class's name after "class "."""
 RECIPES: tuple[tuple[str, str, str], ...] = (
-    ("auto", "the best on labels left out", "Weighs the three below, and keeps one."),
     ("logistic", "linear", "On the mean of all parts. The safest with few labels."),
     ("knn", "nearest images", "What the three most similar labelled images say."),
     (
@@ -36,6 +35,7 @@ RECIPES: tuple[tuple[str, str, str], ...] = (
         "attention to parts",
         "Finds which parts count (ABMIL). It needs some tens of images.",
     ),
+    ("auto", "the best on labels left out", "Weighs the three above, and keeps one."),
 )
 _SIZE = 96
 _AT_ONCE = 16
@@ -64,7 +64,7 @@ class Images:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.testing = Testing(desk, "image")
-        self.recipe = "auto"
+        self.recipe = "logistic"
         self.order: Order = "given"
         self._scope: Scope | None = None
         self._like: Item | None = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.looks import colour_of
@@ -97,8 +99,16 @@ class ObjectsPanel(QWidget):
         layout.addWidget(row(QLabel("Objects"), self._source))
         layout.addWidget(self._take)
 
+    @override
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Show what changed while it was closed."""
+        super().showEvent(event)
+        self.refresh()
+
     def refresh(self) -> None:
         """Show the objects and what is known of them."""
+        if not self.isVisible():
+            return
         desk, objects = self._desk, self._desk.objects
         titles = [title for title, _ in objects.sources]
         if titles != self._sources:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from qtpy.QtCore import QSize
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QLabel,
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from typing_extensions import override
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.refinement import WAYS, Subject
@@ -40,8 +42,16 @@ class ReviewPanel(QWidget):
         for part in self.parts:
             layout.addWidget(part)
 
+    @override
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Show what changed while it was closed."""
+        super().showEvent(event)
+        self.refresh()
+
     def refresh(self) -> None:
         """Show what is known now."""
+        if not self.isVisible():
+            return
         for part in self.parts:
             part.refresh()
 
