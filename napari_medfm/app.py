@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medfm.engine.torchload import import_torch
@@ -57,6 +59,32 @@ def demo(sample: str = "pathology", show: bool = True) -> napari.viewer.Viewer:
     viewer = view(session, show)
     if found.hints.plane is not None:
         viewer.dims.set_current_step(0, found.hints.plane)
+    return viewer
+
+
+def open_paths(paths: Sequence[Path], show: bool = True) -> napari.viewer.Viewer:
+    """Open a window with the dock on images, or on one project.
+
+    A project is opened by the window itself, which asks what has to be asked.
+
+    Raises
+    ------
+    BadFile
+        If an image cannot be read.
+    """
+    from napari_medfm.bridge.finding import desk_of
+    from napari_medfm.project.layout import SUFFIX
+    from napari_medfm.widgets.settings import session_from_settings
+
+    session = session_from_settings()
+    for path in paths:
+        if path.suffix != SUFFIX:
+            session.add_image(path)
+    viewer = view(session, show)
+    desk = desk_of(viewer)
+    for path in paths:
+        if path.suffix == SUFFIX and desk is not None:
+            desk.projects.open(path)
     return viewer
 
 

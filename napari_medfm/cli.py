@@ -10,6 +10,7 @@ import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from napari_medfm.commands import (
@@ -25,12 +26,13 @@ from napari_medfm.commands import (
     segment,
     similar,
     take,
+    window,
 )
 from napari_medfm.commands.say import UsageError, warn
 from napari_medfm.core.errors import MedfmError
 
 _COMMANDS = (
-    *(demo, models, embed, similar, segment, apply, take),
+    *(demo, window, models, embed, similar, segment, apply, take),
     *(inspect, replay, ledger, doctor),
 )
 _EPILOG = """positions are row,col as in an array, counted from 0, row first;
@@ -101,21 +103,36 @@ def _run(args: Namespace) -> int:
         args.needs.print_help()
         return 2
     if args.run is demo.run and not args.headless:
-        return _window(args)
+        return _demo(args)
+    args.window = _window
     code: int = args.run(args)
     return code
 
 
-def _window(args: Namespace) -> int:
+def _demo(args: Namespace) -> int:
     """Open napari on a sample."""
-    screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    if sys.platform == "linux" and not any(map(os.environ.get, screens)):
-        raise MedfmError(
-            "There is no screen here (DISPLAY is not set): use napari-medfm demo "
-            "--headless --out DIR, which does the same job without one"
-        )
     if args.out is not None:
         raise UsageError("--out goes with --headless; in the window, use Export")
+    app = _window(
+        ": use napari-medfm demo --headless --out DIR, which does the same job "
+        "without one"
+    )
+    app.demo(*([args.sample] if args.sample else []))
+    app.run()
+    return 0
+
+
+def _window(without: str = "") -> ModuleType:
+    """Return what opens windows.
+
+    Parameters
+    ----------
+    without
+        What to do where there is no screen.
+    """
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(map(os.environ.get, screens)):
+        raise MedfmError(f"There is no screen here (DISPLAY is not set){without}")
     try:
         from napari_medfm import app
     except ImportError as error:
@@ -123,9 +140,7 @@ def _window(args: Namespace) -> int:
             f"The window cannot open: {error}. Install napari with a Qt binding: "
             'pip install "napari-medfm[pyqt6]"'
         ) from error
-    app.demo(*([args.sample] if args.sample else []))
-    app.run()
-    return 0
+    return app
 
 
 def _line(error: BaseException) -> str:
