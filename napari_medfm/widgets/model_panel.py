@@ -212,7 +212,9 @@ class ModelPanel(QWidget):
         if everything and plane is not None:
             count = self._desk.binding.image(image).n_planes
             planes = sorted(range(count), key=lambda index: abs(index - plane))
-        return self._desk.session.embed.work(image, planes=planes)
+        large = self._desk.view.large
+        near = None if large is None else self._desk.view.centre(large)
+        return self._desk.session.embed.work(image, planes=planes, near=near)
 
     def _prepared(self, _: object) -> None:
         self._desk.say("The image is prepared: answers come at once now")

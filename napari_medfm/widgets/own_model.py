@@ -62,6 +62,7 @@ class OwnModelDialog(QDialog):
             "network (ONNX, torch.export, TorchScript) that answers tokens.</p>"
         )
         self._browse = button("Choose…", "Looks for the file.", self._choose)
+        self._browse.setMaximumWidth(90)
         self.network = QLineEdit()
         self.network.setPlaceholderText("vit_small_patch14_dinov2")
         self.network.setAccessibleName("Network")
