@@ -13,7 +13,8 @@ from napari_medfm import heads
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import Annotation, LabelClass, Level
-from napari_medfm.engine.pool import log_loss
+from napari_medfm.engine.judging import Verdict, judged
+from napari_medfm.engine.pool import row_losses
 from napari_medfm.engine.probability import balanced, softmax
 from napari_medfm.engine.provenance import version
 from napari_medfm.engine.scoring import Scorer
@@ -40,7 +41,6 @@ RECIPES: Mapping[Level, tuple[str, ...]] = {
 }
 _KINDS: Mapping[Level, Any] = {"object": "object", "image": "bag"}
 _SCHEMA = 1
-_TIE = 0.02
 _FOLDS = 10
 _C = 0.1
 
@@ -73,7 +73,7 @@ def train_samples(
     recipe: str,
     card: Mapping[str, Any],
 ) -> Steps[TrainedModel]:
-    """Train a head on samples; "auto" keeps the recipe of least held-out log-loss.
+    """Train a head on samples; "auto" keeps one by held-out log-loss (`judged`).
 
     Raises
     ------
@@ -85,16 +85,13 @@ def train_samples(
     tested = yield from held_out(samples, names)
     chosen, table = names[0], _none_held_out()
     if tested is not None:
-        losses = {
-            name: log_loss(logits, tested.index, tested.weights)
-            for name, logits in tested.logits.items()
-        }
-        chosen = next(n for n in names if losses[n] <= min(losses.values()) + _TIE)
+        verdict = tested.verdict()
+        chosen = verdict.chosen
         table = {
             "how": tested.how,
             "folds": tested.folds,
-            "losses": losses,
-            "reason": f"{chosen} has the least log-loss on labels it had not seen",
+            "losses": verdict.losses,
+            "reason": verdict.reason,
         }
     yield Progress(0, 1, f"training {chosen}")
     head = fit_head(chosen, [s.rows for s in samples], _values(samples))
@@ -141,11 +138,8 @@ def report_samples(
     tested = yield from held_out(samples, names)
     if tested is None:
         raise BadInput("Nothing can be held out: label two of each class at least")
-    losses = {
-        name: log_loss(logits, tested.index, tested.weights)
-        for name, logits in tested.logits.items()
-    }
-    chosen = next(n for n in names if losses[n] <= min(losses.values()) + _TIE)
+    verdict = tested.verdict()
+    chosen = verdict.chosen
     found = tested.logits[chosen].argmax(1)
     pooled = np.stack([s.rows.mean(0) for s in samples])
     warned = (
@@ -159,7 +153,7 @@ def report_samples(
         folds=tested.folds,
         dice={c.name: dice(tested.index, found, k) for k, c in enumerate(known)},
         balanced_accuracy=balanced_accuracy(tested.index, found),
-        log_loss=losses[chosen],
+        log_loss=verdict.losses[chosen],
         label_counts={c.name: sum(s.value == c.value for s in samples) for c in known},
         same_group_ratio=same_group_neighbours(pooled, [s.group for s in samples]),
         confusion=confusion(tested.index, found, len(known)),
@@ -238,6 +232,16 @@ class HeldOutSamples:
     weights: NDArray[np.float64]
     how: str
     folds: int
+
+    def verdict(self) -> Verdict:
+        """Judge the recipes; the first is the one to beat."""
+        share = self.weights / self.weights.sum()
+        return judged(
+            {
+                name: row_losses(logits, self.index) * share
+                for name, logits in self.logits.items()
+            }
+        )
 
 
 def held_out(

@@ -14,6 +14,7 @@ from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.engine.calibrate import fitted_biases, log_prior
 from napari_medfm.engine.features import PlaneFeatures
+from napari_medfm.engine.judging import judged
 from napari_medfm.engine.pool import EVEN, row_losses
 from napari_medfm.engine.provenance import version
 from napari_medfm.verbs.examples import Example, examples_of
@@ -37,7 +38,6 @@ CANDIDATES = ("pool", "blend", "logistic", "ridge", "forest")
 _SMOOTHING = 1.5
 _PRIOR_WEIGHT = 0.5
 _PRIOR_PIXELS = 2000
-_SURE = 2.0
 
 
 def train(
@@ -175,39 +175,22 @@ def _pooled(
 def choose(
     candidates: Sequence[str], tested: HeldOut | None
 ) -> tuple[str, dict[str, Any]]:
-    """Pick a recipe by log-loss on held-out labels; the first named is the one to beat.
-
-    Another must be better than it by more than twice the standard error of the
-    difference, which is taken over annotations, each with one voice: the loss of a few
-    clicks is a coarse judge.
+    """Pick a recipe by log-loss on held-out labels; see `judged`.
 
     Returns
     -------
     recipe, table
         The table holds the loss of every candidate, how it was found, and the reason.
     """
-    usual = candidates[0]
     if tested is None:
         why = "each class was labelled in one place only: nothing could be held out"
-        return usual, {"how": "none", "losses": {}, "reason": why}
-    voices = {name: _losses(name, tested) for name in candidates}
-    losses = {name: float(voice.sum()) for name, voice in voices.items()}
-    best = min(candidates, key=lambda name: losses[name])
-    gain, doubt = losses[usual] - losses[best], _doubt(voices[usual] - voices[best])
-    sure = gain > _SURE * doubt
-    chosen = best if sure else usual
-    if chosen == best:
-        reason = f"{chosen} has the least log-loss on labels it was not trained on"
-    else:
-        reason = (
-            f"{best} has {gain:.2f} less log-loss than {usual} on labels it was not "
-            f"trained on, but these are too few to be sure (standard error {doubt:.2f})"
-        )
-    return chosen, {
+        return candidates[0], {"how": "none", "losses": {}, "reason": why}
+    verdict = judged({name: _losses(name, tested) for name in candidates})
+    return verdict.chosen, {
         "how": tested.folds.how,
         "folds": tested.folds.count,
-        "losses": losses,
-        "reason": reason,
+        "losses": verdict.losses,
+        "reason": verdict.reason,
     }
 
 
@@ -217,14 +200,6 @@ def _losses(recipe: str, tested: HeldOut) -> NDArray[np.float64]:
     rows = row_losses(logits, tested.index) * tested.weights / tested.weights.sum()
     _, voice = np.unique(tested.example, return_inverse=True)
     return np.bincount(voice, rows).astype(np.float64)
-
-
-def _doubt(shares: NDArray[np.float64]) -> float:
-    """Standard error of a sum of shares, as of independent annotations."""
-    count = len(shares)
-    if count < 2:
-        return float("inf")
-    return float(np.sqrt(count) * shares.std(ddof=1))
 
 
 def _prior(
