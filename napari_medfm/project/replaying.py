@@ -75,7 +75,7 @@ def replay(recorded: Session, fresh: Session, *, stop: bool) -> Steps[Replayed]:
         try:
             again.plan(number)
             found = again.do(number, change)
-        except MedfmError as error:
+        except (MedfmError, TypeError) as error:  # or other arguments than a verb has
             found = f"it cannot be done again: {error}"
         if change.call.verb in _UNSEEN:
             continue

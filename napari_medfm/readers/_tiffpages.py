@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import math
 import struct
@@ -15,6 +16,9 @@ STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HEADER = 16
 _SHORTEST_PAGE = 18
 _DEFLATE, _LZMA = (8, 32946), (34925,)
+_BOUNDED = (1, 2, 3, 4, 5, 32773, 50000, 34926, *_DEFLATE, *_LZMA)
+_PICTURES = ("JPEG", "JPEG2000", "PNG", "WEBP")
+_BLOCK = 16
 _PIECE = 2**20
 _BEYOND = 2**16
 
@@ -59,25 +63,43 @@ def check_pages(path: Path) -> None:
 def bound_unpacking(page: Any) -> None:
     """Let a page's parts unpack to what they should hold, and not beyond.
 
-    imagecodecs unpacks into a buffer of that size. Where it is not installed, tifffile
-    takes Python's own libraries, which go on to the end, so parts are measured first.
+    A part that is a picture of its own (JPEG, JPEG 2000, PNG, WebP) says its size,
+    which is compared. For other packings imagecodecs has a buffer of the right size;
+    where it is not installed, tifffile takes Python's own libraries, which go on to
+    the end, so parts are measured first.
     """
     import tifffile
 
-    if page.compression not in (*_DEFLATE, *_LZMA):
-        return
-    codec = tifffile.TIFF.DECOMPRESSORS[page.compression]
-    if codec.__module__ != "tifffile._imagecodecs":
-        return
-    inner, deflated = page.decode, page.compression in _DEFLATE
+    inner, packing = page.decode, page.compression
+    codec = tifffile.TIFF.DECOMPRESSORS[packing]
+    by_itself = codec.__module__ == "tifffile._imagecodecs"
     limit = math.prod(page.chunks) * page.dtype.itemsize + _BEYOND
+    rows, cols = page.chunks[:2] if len(page.chunks) > 1 else (1, *page.chunks)
 
     def decode(data: bytes | None, *args: Any, **options: Any) -> Any:
-        if data is not None and _goes_beyond(data, limit, deflated):
+        if data is not None and (
+            _goes_beyond(data, limit, packing in _DEFLATE)
+            if by_itself
+            else _is_larger(data, rows, cols)
+        ):
             raise ValueError("a part of it unpacks to more than it may")
         return inner(data, *args, **options)
 
-    page.__dict__["decode"] = decode
+    if packing not in _BOUNDED or (by_itself and packing in (*_DEFLATE, *_LZMA)):
+        page.__dict__["decode"] = decode
+
+
+def _is_larger(data: bytes, rows: int, cols: int) -> bool:
+    """Whether a packed picture is larger than its tile, blocks of 16 x 16 allowed."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_PICTURES) as picture:
+            return picture.width > cols + _BLOCK or picture.height > rows + _BLOCK
+    except Image.DecompressionBombError:
+        return True
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return False
 
 
 def _goes_beyond(data: bytes, limit: int, deflated: bool) -> bool:

@@ -18,6 +18,7 @@ import tifffile
 import torch  # noqa: TID253
 from fuzzing import Target, Trial, targets
 from fuzzing.images import LEICA, PHILIPS, of_pydicom, saved, slide
+from PIL import Image
 from pydicom.encaps import encapsulate
 
 from napari_medfm.readers import read_image
@@ -50,6 +51,22 @@ def tiff(pyramid):
             content[at + 2 : at + 4] = (4).to_bytes(2, "little")
             content[at + 8 : at + 12] = value.to_bytes(4, "little")
     return bytes(content) + packed() + bytes(BIG >> 9)
+
+
+def picture_in_tile(packing, kind):
+    """A tile of 64 x 64 that holds a picture of 12,000 x 12,000."""
+    stream, picture = io.BytesIO(), io.BytesIO()
+    image = np.zeros((64, 64), np.uint8)
+    tifffile.imwrite(stream, image, tile=(64, 64), compression=packing)
+    Image.fromarray(np.zeros((12_000, 12_000), np.uint8)).save(picture, kind)
+    content, part = bytearray(stream.getvalue()), picture.getvalue()
+    with tifffile.TiffFile(io.BytesIO(content)) as tif:
+        tags = tif.pages[0].tags
+    for name, value in (("TileOffsets", len(content)), ("TileByteCounts", len(part))):
+        at = tags[name].offset
+        content[at + 2 : at + 4] = (4).to_bytes(2, "little")
+        content[at + 8 : at + 12] = value.to_bytes(4, "little")
+    return bytes(content) + part
 
 
 def png(kind, start):
@@ -124,6 +141,18 @@ def philips():
 BOMBS = {
     "tiff, deflate": ("tiff-packed", lambda: tiff(False), {False}),
     "tiff, deflate in a pyramid": ("tiff-packed", lambda: tiff(True), {False}),
+    **{
+        f"tiff, {kind}": (
+            "tiff-packed",
+            lambda packing=packing, kind=kind: picture_in_tile(packing, kind),
+            {False},
+        )
+        for packing, kind in (
+            ("jpeg", "JPEG"),
+            ("jpeg2000", "JPEG2000"),
+            ("png", "PNG"),
+        )
+    },
     "png, text": ("png", lambda: png(b"zTXt", b"a\0\0"), {False}),
     "png, text of the world": ("png", lambda: png(b"iTXt", b"a\0\1\0\0\0"), {False}),
     "png, profile": ("png", lambda: png(b"iCCP", b"a\0\0"), {False}),
@@ -207,3 +236,17 @@ def test_runs_that_are_long_and_right_are_read(tmp_path):
         Target("a.dcm", of_pydicom("MR_small_RLE.dcm"), read), tmp_path
     ) as trial:
         assert trial(stream.getvalue())
+
+
+@pytest.mark.parametrize("packing", ["jpeg", "jpeg2000", "png", "webp", "zstd", "lzw"])
+def test_tiles_that_are_pictures_are_read(tmp_path, packing):
+    rng = np.random.default_rng(0)
+    image = np.kron(rng.integers(0, 255, (5, 6, 3), np.uint8), np.ones((30, 30, 1)))
+    image = image.astype(np.uint8)
+    path = tmp_path / "a.tif"
+    options = {"tile": (64, 64), "compression": packing, "photometric": "rgb"}
+    with tifffile.TiffWriter(path) as tif:
+        tif.write(image, subifds=1, **options)
+        tif.write(image[::2, ::2], subfiletype=1, **options)
+    found = read_image(path).data[...].astype(int)
+    assert np.abs(found - image).mean() < 8

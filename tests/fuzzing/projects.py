@@ -8,11 +8,13 @@ import numpy as np
 from toys import ToyEncoder, ToySegmenter
 
 from fuzzing.images import files_below
+from fuzzing.models import drain
 from fuzzing.target import Target
 from napari_medfm import Session, load_project
 from napari_medfm.core.errors import BadFile
 from napari_medfm.project.lock import read_holder
 from napari_medfm.project.recent import recent_projects
+from napari_medfm.project.replaying import replay
 
 
 def project():
@@ -60,6 +62,24 @@ def opened(path):
     return labels
 
 
+def replayed(path):
+    """Do all of it again, in a session of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        models = ToyEncoder(), ToySegmenter()
+        recorded = load_project(
+            path,
+            encoder=models[0],
+            segmenter=models[1],
+            cache_dir=path.parent / "cache",
+            read_only=True,
+        )
+        fresh = Session(*models, cache_dir=path.parent / "cache")
+        drain(replay(recorded, fresh, stop=False))
+    recorded.close()
+    fresh.close()
+
+
 def holder(path):
     if read_holder(path) is None:
         raise BadFile("says nothing")
@@ -78,6 +98,7 @@ def project_targets():
         "project": Target("case.medfm", files, opened, tuple(rest)),
         "journal": Target("case.medfm", files, opened, ("journal.jsonl",)),
         "project-bare": Target("case.medfm", small, opened),
+        "replay": Target("case.medfm", files, replayed, ("journal.jsonl",)),
         "lock": Target("lock.json", files["lock.json"], holder),
         "recent": Target("a", {"recent-projects.json": b'["/tmp", "/work"]'}, recent),
     }

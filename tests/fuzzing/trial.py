@@ -1,6 +1,6 @@
 """One damaged input: read or refused, soon, and in the memory that was checked for it.
 
-Peaks are those of the resident set, which the kernel keeps; the C library is told to
+Peaks are those of the resident set, which Linux keeps; the C library is told to
 give every block over 64 KiB back at once, so that a peak is seen again. What a reader
 may use is twice the largest of the file, the size that passed `check_size` or a
 project's budget, and what it returned; and `ROOM` beside. The machine is said to have
@@ -66,13 +66,13 @@ class Trial:
             (number, signal.signal(number, _hung))
             for number in (signal.SIGPROF, signal.SIGALRM)
         ]
-        if self.fenced:
+        if self.fenced and _LINUX:
             libc = ctypes.CDLL(None)
             libc.mallopt(_MMAP_THRESHOLD, 64 * 1024)
             libc.mallopt(_TRIM_THRESHOLD, 128 * 1024)
         for _ in range(2):
             self.target.read(put(self.folder, self.target.name, self.target.content))
-        if self.fenced:
+        if self.fenced and _LINUX:
             _, hard = resource.getrlimit(resource.RLIMIT_AS)
             resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + FENCE, hard))
         return self
@@ -164,14 +164,18 @@ def _wants_memory(error):
 
 
 def _reset_peak():
-    Path("/proc/self/clear_refs").write_bytes(b"5")
+    if _LINUX:
+        Path("/proc/self/clear_refs").write_bytes(b"5")
 
 
-_STATUS = os.open("/proc/self/status", os.O_RDONLY)
+_LINUX = sys.platform == "linux"
+_STATUS = os.open("/proc/self/status", os.O_RDONLY) if _LINUX else -1
 
 
 def _status(name):
-    """Return a size of this process, bytes."""
+    """Return a size of this process, bytes; 0 where the kernel does not keep peaks."""
+    if not _LINUX:
+        return 0
     text = os.pread(_STATUS, 4096, 0)
     at = text.index(name.encode())
     return int(text[at:].split(None, 2)[1]) * 1024

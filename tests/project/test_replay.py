@@ -191,3 +191,14 @@ def test_a_journal_cannot_name_what_is_no_verb(case, capsys, verb):
     new_journal(path, entries)
     assert main(["replay", str(case), "--check"]) == 1
     assert f"{verb!r} is nothing that a session does" in capsys.readouterr().err
+
+
+def test_a_call_with_other_arguments_than_its_verb_has(case, capsys):
+    path = case / "journal.jsonl"
+    entries = list(read_journal(path).entries)
+    similar = next(e for e in entries[1:] if e["call"]["verb"] == "similarity")
+    similar["call"]["args"], similar["call"]["kwargs"] = [], {"size": 3}
+    path.unlink()
+    new_journal(path, entries)
+    assert main(["replay", str(case), "--check"]) == 1
+    assert "cannot be done again" in capsys.readouterr().err
