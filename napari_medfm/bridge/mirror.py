@@ -153,6 +153,9 @@ class Mirror:
         self.updating = True
         try:
             layer.data = data
+            if isinstance(layer, Points) and not layer.visible:
+                # napari slices what is not seen later, but colours it at once.
+                layer.set_view_slice()
         finally:
             self.updating = False
 

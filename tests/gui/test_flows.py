@@ -357,3 +357,17 @@ def test_the_key_sheet_lists_every_key(window, disc):
         assert f"<b>{key}</b>" in words
     assert "<b>Ctrl+Z</b>" in words or "<b>Cmd+Z</b>" in words
     sheet.close()
+
+
+def test_fewer_clicks_than_before_in_a_layer_that_is_not_seen(window, disc):
+    one = window(disc[0])
+    similar = one.desk.similar
+    for place in ((70, 110), (60, 100), (80, 120)):
+        similar.click(place, negative=False)
+    one.rest()
+    similar.clear()
+    assert not one.layer("queries").visible
+    similar.click((70, 110), negative=True)
+    one.rest()
+    assert one.layer("queries").visible
+    assert len(one.layer("queries").data) == 1
