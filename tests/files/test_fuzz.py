@@ -59,7 +59,7 @@ BAD = b"bad"
 
 def greedy(path):
     """Take memory that nobody checked, then refuse."""
-    bytearray(b"x" * (48 << 20))
+    bytearray(b"x" * (200 << 20))
     raise BadFile("refused, but late")
 
 
