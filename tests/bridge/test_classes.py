@@ -2,20 +2,9 @@
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
-from toys import ToyEncoder, ToySegmenter
+from desks import desk_on, shown
 
 from napari_medfm.bridge.classes import ClassEditing
-from napari_medfm.bridge.desk import Desk
-from napari_medfm.bridge.running import InlineRunner
-from napari_medfm.session import Session
-
-
-def desk_on(data, **options):
-    viewer = ViewerModel()
-    viewer.add_image(data, name="ct", rgb=False, **options)
-    session = Session(encoder=ToyEncoder(), segmenter=ToySegmenter())
-    return Desk(viewer, session, InlineRunner())
 
 
 @pytest.fixture
@@ -26,10 +15,6 @@ def desk(disc):
 @pytest.fixture
 def editing(desk):
     return ClassEditing(desk)
-
-
-def shown(desk, role):
-    return desk.mirror.layer(desk.image, role)
 
 
 def teach(desk, truth, count=4):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from desks import desk_on, shown
 from napari.components import ViewerModel
 from toys import ToyEncoder, ToySegmenter
 
@@ -9,13 +10,6 @@ from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.guide import next_step
 from napari_medfm.bridge.running import InlineRunner
 from napari_medfm.session import Session
-
-
-def desk_on(data, **options):
-    viewer = ViewerModel()
-    viewer.add_image(data, name="ct", rgb=False, **options)
-    session = Session(encoder=ToyEncoder(), segmenter=ToySegmenter())
-    return Desk(viewer, session, InlineRunner())
 
 
 @pytest.fixture
@@ -32,10 +26,6 @@ def deep(ball):
 
 def world(desk, *index):
     return desk.binding.layer(desk.image).data_to_world(index)
-
-
-def shown(desk, role):
-    return desk.mirror.layer(desk.image, role)
 
 
 def dice(one, other):

@@ -4,35 +4,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from desks import desk_on, shown
 from held import HeldRunner
-from napari.components import ViewerModel
 from toys import ToyEncoder, ToySegmenter
-
-from napari_medfm.bridge.desk import Desk
-from napari_medfm.session import Session
-
-
-def desk_on(data, **layer):
-    viewer = ViewerModel()
-    viewer.add_image(data, name="ct", rgb=False, **layer)
-    session = Session(encoder=ToyEncoder(), segmenter=ToySegmenter())
-    return Desk(viewer, session, HeldRunner())
 
 
 @pytest.fixture
 def desk(disc):
-    return desk_on(disc[0])
+    return desk_on(disc[0], runner=HeldRunner())
 
 
 @pytest.fixture
 def deep(ball):
-    made = desk_on(ball[0])
+    made = desk_on(ball[0], runner=HeldRunner())
     made.viewer.dims.set_point(0, 6)
     return made
-
-
-def shown(desk, role):
-    return desk.mirror.layer(desk.image, role)
 
 
 def teach(desk, truth, plane=None):
