@@ -2,7 +2,11 @@
 
 import contextlib
 import logging
+import os
 import pickle  # noqa: TID251
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from fuzzing import REFUSALS, Target, Trial, described, inputs, put, restored, targets
@@ -80,13 +84,30 @@ def politely(path):
         raise BadFile("not enough memory") from error
 
 
-@pytest.mark.parametrize(
-    ("read", "error"), [(greedy, Greedy), (stuck, Hung), (politely, Greedy)]
-)
+@pytest.mark.parametrize(("read", "error"), [(stuck, Hung), (politely, Greedy)])
 def test_the_trial_sees_what_takes_too_much(tmp_path, read, error):
     target = Target("a", b"good", lambda p: p.read_bytes() == BAD and read(p))
     with Trial(target, tmp_path) as trial, pytest.raises(error):
         trial(BAD)
+
+
+def test_the_trial_sees_memory_that_was_not_checked(tmp_path):
+    """In a process of its own, as ``scripts/fuzz.py`` has it."""
+    code = (
+        "from pathlib import Path; import test_fuzz as t; "
+        "g = t.Target('a', b'good', lambda p: p.read_bytes() == t.BAD and t.greedy(p));"
+        f"t.Trial(g, Path({str(tmp_path)!r}), fenced=True).__enter__()(t.BAD)"
+    )
+    here = Path(__file__).parent
+    paths = os.pathsep.join(map(str, (here, here.parent, here.parents[1])))
+    done = subprocess.run(  # noqa: S603  this program
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "MiB where 16 MiB were checked" in done.stderr
 
 
 def test_the_trial_lets_pass_what_was_checked(tmp_path):
