@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.layers import Image as ImageLayer
-
 from napari_medfm.bridge.onview import show_alone
 from napari_medfm.session import Session
 
@@ -33,9 +31,9 @@ def same_models(old: Session, new: Session) -> None:
 def put_on_desk(old: Desk, session: Session) -> Desk:
     """Put a session in the place of another, on a new desk; return that.
 
-    A new desk, so that nothing of the old session is left in any part. Images leave the
-    viewer with their session; other layers of the user stay, hidden. The old session
-    lets go of its project.
+    A new desk, so that nothing of the old session is left in any part. Its images leave
+    the viewer with it; all other layers of the user stay, hidden. The old session lets
+    go of its project.
     """
     _clear(old)
     try:
@@ -62,10 +60,13 @@ def _desk(old: Desk, session: Session) -> Desk:
 
 def _clear(desk: Desk) -> None:
     viewer = desk.viewer
+    shown = [
+        layer for name in desk.session.images for layer in desk.binding.layers(name)
+    ]
     desk.close()
     viewer.layers.selection.clear()
     for layer in list(viewer.layers):
-        if isinstance(layer, ImageLayer) or desk.mirror.role_of(layer) is not None:
+        if layer in shown or desk.mirror.role_of(layer) is not None:
             viewer.layers.remove(layer)
         else:
             layer.visible = False

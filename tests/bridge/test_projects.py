@@ -386,6 +386,18 @@ def test_layers_of_the_user_stay_hidden_and_are_no_images(one, tmp_path):
     assert one.desk.image is None
 
 
+def test_images_that_cannot_be_worked_on_stay_hidden(one):
+    """What another plugin made is nobody's but the user's."""
+    work(one)
+    save(one)
+    made = one.viewer.add_image(np.zeros((2, 3, 4, 8, 8)), name="five axes")
+    assert one.desk.binding.name_of(made) is None
+    one.projects.new()
+    assert made in one.viewer.layers
+    assert not made.visible
+    assert not one.session.images
+
+
 def test_the_effort_is_written_as_table_and_picture(one, tmp_path):
     import csv
 
