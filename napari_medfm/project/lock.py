@@ -6,6 +6,8 @@ import json
 import os
 import platform
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -59,13 +61,14 @@ class Lock:
             _start_of(os.getpid()),
             secrets.token_hex(8),
         )
-        for _ in range(3):
-            if self._create():
-                return
-            holder = read_holder(self._path)
-            if holder is not None and not take_over and is_alive(holder):
-                raise InUse(_message(folder, holder))
-            self._path.unlink(missing_ok=True)
+        with _alone_in(folder):
+            for _ in range(3):
+                if self._create():
+                    return
+                holder = read_holder(self._path)
+                if holder is not None and not take_over and is_alive(holder):
+                    raise InUse(_message(folder, holder))
+                self._path.unlink(missing_ok=True)
         raise InUse(f"{folder} is being opened by another program at this moment")
 
     def _create(self) -> bool:
@@ -87,6 +90,28 @@ class Lock:
                 self._path.unlink(missing_ok=True)
         except OSError:
             return
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other programs out while a lock is looked at, broken and made.
+
+    Else one could break the lock of another that has made but not written it yet, or
+    has just taken the place of a dead one. Where folders cannot be locked (Windows,
+    some network disks) that rare chance stays.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def read_holder(path: Path) -> Holder | None:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -71,6 +71,10 @@ class Reference:
         if self.channel_axis is None:
             return letters
         return letters[: self.channel_axis] + "c" + letters[self.channel_axis :]
+
+    def lying_as(self, image: Image) -> Reference:
+        """Return the reference with the geometry, window and group of an image."""
+        return replace(self, **_standing(image))
 
     def form(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -177,13 +181,20 @@ def facts_of(image: Image, place: Path | None, home: Path) -> Reference:
         shape=tuple(int(n) for n in image.data.shape),
         dtype=image.data.dtype.name,
         channel_axis=image.channel_axis,
-        spacing=tuple(float(s) for s in image.spacing),
-        affine=tuple(tuple(row) for row in image.affine.tolist()),
-        window=tuple((float(low), float(high)) for low, high in image.window),
-        group=image.group,
+        **_standing(image),
         series=series_of(image) if place is not None and place.is_dir() else None,
         metadata={} if place is not None else _plain_metadata(image),
     )
+
+
+def _standing(image: Image) -> dict[str, Any]:
+    """What of an image may change while its pixels stay."""
+    return {
+        "spacing": tuple(float(s) for s in image.spacing),
+        "affine": tuple(tuple(row) for row in image.affine.tolist()),
+        "window": tuple((float(low), float(high)) for low, high in image.window),
+        "group": image.group,
+    }
 
 
 def series_of(image: Image) -> str | None:

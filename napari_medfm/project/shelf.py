@@ -95,7 +95,7 @@ class Shelf:
         if known is None:
             known = self._made(image)
             self.references[image.uid] = known
-        return known
+        return known.lying_as(image)
 
     def _made(self, image: Image) -> Reference:
         place = image.source if _holds(image.source, image) else None

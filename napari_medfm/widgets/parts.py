@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from psygnal import SignalInstance
-from qtpy.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, QPoint, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import (
     QAction,
     QColor,
@@ -80,29 +80,40 @@ def bring_into_view(widget: QWidget) -> None:
 
     One that is higher than what can be shown is shown from its top.
     """
+    _Scrolling(widget)
 
-    def scroll() -> None:
-        around = widget.parentWidget()
+
+class _Scrolling(QObject):
+    """Belongs to the widget, so that Qt forgets the wait when the widget goes first."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self._widget = widget
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(self._scroll)
+        timer.start(50)
+
+    def _scroll(self) -> None:
+        around = self._widget.parentWidget()
         while around is not None and not isinstance(around, QScrollArea):
             around = around.parentWidget()
         inside = None if around is None else around.widget()
-        if around is None or inside is None:
-            return
-        bar, view = around.verticalScrollBar(), around.viewport()
-        if bar is None or view is None:
-            return
-        top = widget.mapTo(inside, QPoint(0, 0)).y()
-        bottom = top + widget.height()
-        if bottom > bar.value() + view.height():
-            bar.setValue(min(top, bottom - view.height()))
-        elif top < bar.value():
-            bar.setValue(top)
+        if around is not None and inside is not None:
+            _show_in(around, inside, self._widget)
+        self.deleteLater()
 
-    timer = QTimer(widget)
-    timer.setSingleShot(True)
-    timer.timeout.connect(scroll)
-    timer.timeout.connect(timer.deleteLater)
-    timer.start(50)
+
+def _show_in(around: QScrollArea, inside: QWidget, widget: QWidget) -> None:
+    bar, view = around.verticalScrollBar(), around.viewport()
+    if bar is None or view is None:
+        return
+    top = widget.mapTo(inside, QPoint(0, 0)).y()
+    bottom = top + widget.height()
+    if bottom > bar.value() + view.height():
+        bar.setValue(min(top, bottom - view.height()))
+    elif top < bar.value():
+        bar.setValue(top)
 
 
 def button(

@@ -100,3 +100,34 @@ def test_removed_images_come_back_by_undo_after_opening(
     assert again.undo()
     np.testing.assert_array_equal(again.images["a"].data, disc[0])
     assert len(again.annotations) == 1
+
+
+@pytest.mark.filterwarnings("ignore::napari_medfm.project.keeping.ProjectWarning")
+def test_a_moved_image_is_moved_after_opening(worked, opened, tmp_path):
+    """Exports say what the screen showed, also tomorrow; undo moves it back."""
+    worked.save(tmp_path / "case.medfm")
+    name = next(iter(worked.images))
+    ndim = worked.images[name].ndim
+    first = worked.images[name].affine.copy()
+    matrix = np.diag([*np.arange(2.0, 2.0 + ndim), 1.0])
+    worked.place_image(name, affine=matrix)
+    worked.close()
+    again = opened(tmp_path / "case.medfm")
+    same_state(worked.labelling, again.labelling)
+    np.testing.assert_array_equal(again.images[name].affine, matrix)
+    uids = {state.images[name].uid for state in again.workspace.past}
+    assert uids == {again.images[name].uid}, "it is the same image all along"
+    again.undo()
+    np.testing.assert_array_equal(again.images[name].affine, first)
+
+
+def test_an_image_moved_before_saving_is_moved_after_opening(worked, opened, tmp_path):
+    worked.save(tmp_path / "case.medfm")
+    name = next(iter(worked.images))
+    spacing = (3.0,) * worked.images[name].ndim
+    worked.place_image(name, spacing=spacing)
+    worked.save(tmp_path / "other.medfm")
+    worked.close()
+    again = opened(tmp_path / "other.medfm")
+    assert again.images[name].spacing == spacing
+    same_state(worked.labelling, again.labelling)
