@@ -277,7 +277,11 @@ def test_export_writes_labels_and_provenance(session, disc, tmp_path, suffix):
         (lambda s: s.annotate("x", "background"), "either points"),
         (lambda s: s.annotate("x", "background", points=[]), "Nothing was marked"),
         (lambda s: s.annotate("x", "background", mask=np.ones((3, 3), bool)), "shape"),
-        (lambda s: s.annotate("x", "background", mask=runs("3x3:0+99")), "leaves"),
+        (lambda s: s.annotate("x", "background", mask=runs("3x3:0+9")), "has shape"),
+        (
+            lambda s: s.annotate("x", "background", mask=runs("160x192:9+99999")),
+            "leaves",
+        ),
         (lambda s: s.add_class("background"), "already"),
         (lambda s: s.add_class(" "), "needs a name"),
         (lambda s: s.add_class("a", colour="red"), "#rrggbb"),
