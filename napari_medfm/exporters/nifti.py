@@ -83,15 +83,19 @@ def _place(header: Any, labels: LabelMap) -> None:
     matrix = swap_axis_order(affine)
     matrix[:3] *= _TO_MM.get(unit or "", 1.0)
     code = _ALIGNED if unit is None else _SCANNER
-    header.set_qform(matrix, code if _is_rigid(matrix) else 0)
+    header.set_qform(matrix, code)
+    if not _says(header, matrix):
+        header.set_qform(matrix, 0)
     header.set_sform(matrix, code)
     header.set_xyzt_units(_UNITS.get(unit or "mm", "mm"))
 
 
-def _is_rigid(matrix: NDArray[np.float64]) -> bool:
-    """Whether the axes are orthogonal, so that a quaternion can say the same."""
-    axes = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
-    return bool(np.allclose(axes.T @ axes, np.eye(3), atol=1e-6))
+def _says(header: Any, matrix: NDArray[np.float64]) -> bool:
+    """Whether the quaternion, kept in single precision, gives the matrix to 1e-6.
+
+    Of sheared axes it cannot, and of some turns by nearly 180 degrees it does not.
+    """
+    return bool(np.allclose(header.get_qform(), matrix, rtol=1e-6, atol=5e-7))
 
 
 FORMAT = ExportFormat(

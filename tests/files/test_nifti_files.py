@@ -98,6 +98,20 @@ def test_any_affine_is_kept(tmp_path_factory, affine, top):
     )
 
 
+def test_a_turn_that_single_precision_does_not_keep_has_no_quaternion(tmp_path):
+    affine = np.eye(4)
+    affine[:3, :3] = [
+        [-1, 0, 0],
+        [0, -0.99804751, 0.06245932],
+        [0, -0.06245932, -0.99804751],
+    ]
+    image = image_of(np.zeros((3, 4, 5)), "image", axes="zyx", affine=affine)
+    export_labels(tmp_path / "out.nii", np.zeros((3, 4, 5), int), image, (), {})
+    back = nib.load(tmp_path / "out.nii")
+    assert int(back.header["qform_code"]) == 0
+    assert close(back.affine, affine[np.ix_([2, 1, 0, 3], [2, 1, 0, 3])])
+
+
 def test_a_sheared_affine_has_no_quaternion(tmp_path):
     affine = np.diag([3.0, 1, 1, 1])
     affine[1, 0] = 0.4
