@@ -73,8 +73,6 @@ def take(
     asked = parser.parse_args()
     out: Path = asked.out
     out.mkdir(parents=True, exist_ok=True)
-    import napari
-
     viewer = demo(sample)
     viewer.theme = asked.theme
     window = viewer.window._qt_window  # noqa: SLF001  the window itself is the subject
@@ -85,17 +83,33 @@ def take(
         (part or window).grab().save(str(out / f"{name}.png"))
         print(out / f"{name}.png")
 
-    steps = gestures(widget, save)
+    go_through(viewer, widget, gestures(widget, save))
+
+
+def go_through(
+    viewer: Any,
+    widget: Any,
+    steps: Iterator[None],
+    told: Callable[[], None] = lambda: None,
+) -> None:
+    """Take a step whenever nothing is being worked on; close the viewer at the end.
+
+    Parameters
+    ----------
+    told
+        Called before each step.
+    """
+    import napari
+
     quiet = [0]
 
-    def working() -> bool:
-        return widget.runner.current is not None or widget.runner.resting
-
     def turn() -> None:
-        quiet[0] = 0 if working() else quiet[0] + 1
+        working = widget.runner.current is not None or widget.runner.resting
+        quiet[0] = 0 if working else quiet[0] + 1
         if quiet[0] < 4:
             return
         quiet[0] = 0
+        told()
         if next(steps, "end") == "end":
             clock.stop()
             viewer.close()

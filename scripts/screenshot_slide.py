@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QTimer
+from screenshot import go_through
 
 from napari_medfm import Session, view
 from napari_medfm.readers import read_image
 from napari_medfm.widgets.dock import MedfmWidget
 
 SIDE = 10_000
-PATIENCE_MS = 250
 
 
 def make_slide(picture: Path, path: Path) -> None:
@@ -110,8 +109,6 @@ def main() -> None:
     slide = given.work / "slide.tif"
     if not slide.exists():
         make_slide(given.picture, slide)
-    import napari
-
     session = Session()
     session.add_image(slide)
     viewer = view(session)
@@ -124,25 +121,10 @@ def main() -> None:
         window.grab().save(str(given.out / f"{name}.png"))
         print(f"{time.monotonic() - began:6.0f} s  {given.out / name}.png", flush=True)
 
-    steps = gestures(widget, save, given.work)
-    quiet = [0]
-
-    def turn() -> None:
-        working = widget.runner.current is not None or widget.runner.resting
-        quiet[0] = 0 if working else quiet[0] + 1
-        if quiet[0] < 4:
-            return
-        quiet[0] = 0
+    def told() -> None:
         print(f"{time.monotonic() - began:6.0f} s  {widget.desk.message}", flush=True)
-        if next(steps, "end") == "end":
-            clock.stop()
-            viewer.close()
 
-    clock = QTimer()
-    clock.setInterval(PATIENCE_MS)
-    clock.timeout.connect(turn)
-    QTimer.singleShot(2000, clock.start)
-    napari.run()
+    go_through(viewer, widget, gestures(widget, save, given.work), told)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 
+from napari_medfm.bridge.foreign import from_layers
 from napari_medfm.bridge.looking import look_at, stop_pointing
 from napari_medfm.core.labels import Annotation
 
@@ -118,10 +119,7 @@ class ClassEditing:
         found: list[tuple[str, Callable[[], None]]] = []
         if any(a.image == source.name for a in desk.session.labelling.accepted):
             found.append(("the accepted labels of this image", self._from_accepted))
-        for layer in desk.viewer.layers:
-            foreign = isinstance(layer, Labels) and desk.mirror.role_of(layer) is None
-            if foreign and not layer.multiscale and layer.data.shape == source.shape:
-                found.append((f"layer “{layer.name}”", _taking(self._from, layer)))
+        found += from_layers(desk, source, self._from)
         return found
 
     def _from_accepted(self) -> None:
@@ -173,7 +171,3 @@ def _mark(annotation: Annotation) -> Mark:
     where = "" if plane is None else f", plane {plane + 1}"
     words = f"{what} at {row:.0f}, {col:.0f}{where}"
     return Mark(annotation.id, annotation.image, plane, (row, col), words)
-
-
-def _taking(take: Callable[[Labels], None], layer: Labels) -> Callable[[], None]:
-    return lambda: take(layer)

@@ -13,6 +13,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_medfm.bridge.asking import Ask
+from napari_medfm.bridge.foreign import from_layers
 from napari_medfm.bridge.looking import look_at
 from napari_medfm.bridge.looks import colour_of
 from napari_medfm.bridge.testing import Testing
@@ -21,6 +22,7 @@ from napari_medfm.core.labels import LabelClass, rgb
 from napari_medfm.core.results import ObjectPrediction
 from napari_medfm.engine.objects import Places, places
 from napari_medfm.verbs.objects import labels_of_objects
+from napari_medfm.verbs.planes import is_large
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
@@ -123,10 +125,7 @@ class Objects:
         found: list[tuple[str, Callable[[], None]]] = []
         if any(a.image == source.name for a in desk.session.labelling.accepted):
             found.append(("the accepted labels, piece by piece", self._take_accepted))
-        for layer in desk.viewer.layers:
-            foreign = isinstance(layer, Labels) and desk.mirror.role_of(layer) is None
-            if foreign and not layer.multiscale and layer.data.shape == source.shape:
-                found.append((f"layer “{layer.name}”", _taking(self._take, layer)))
+        found += from_layers(desk, source, self._take)
         there = "on this plane" if source.ndim == 3 else "in the image"
         found.append((f"all that the segmenter finds {there}", self._find_all))
         return found
@@ -135,9 +134,7 @@ class Objects:
     def too_large(self) -> bool:
         """Whether the image in hand is one that is only read by parts."""
         source = self._desk.source
-        return source is not None and self._desk.session.workspace.planes.is_large(
-            source
-        )
+        return source is not None and is_large(source)
 
     def _take_accepted(self) -> None:
         image = self._desk.image or ""
@@ -409,10 +406,6 @@ class Objects:
         number = int(event.source.selected_label)
         if any(row.number == number for row in self.rows):
             self.select(number, look=False)
-
-
-def _taking(take: Callable[[Labels], None], layer: Labels) -> Callable[[], None]:
-    return lambda: take(layer)
 
 
 def _counting(objects: NDArray[np.int32]) -> Work[Places]:

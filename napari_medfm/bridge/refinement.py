@@ -14,10 +14,11 @@ from napari_medfm.bridge import looks
 from napari_medfm.bridge.asking import Ask
 from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.engine.provenance import version
+from napari_medfm.verbs.planes import is_large
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
-    from napari_medfm.verbs.refining import How, Refined
+from napari_medfm.verbs.refining import How, Refined
 
 Subject = Literal["outline", "prediction", "labels"]
 WAYS: tuple[tuple[How, str, str], ...] = (
@@ -104,7 +105,7 @@ class Refinement:
         desk, here, source = self._desk, self._desk.here, self._desk.source
         if here is None or source is None:
             return None
-        if desk.session.workspace.planes.is_large(source):
+        if is_large(source):
             return None
         asked = desk.session.labelling.accepted, desk.scene, value
         if self._known is None or self._known[0] != asked:

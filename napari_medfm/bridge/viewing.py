@@ -15,8 +15,7 @@ from napari_medfm.core.image import Image
 from napari_medfm.core.lazy import LazyArray
 from napari_medfm.engine.lazymap import SlideMap
 from napari_medfm.engine.tiles import LARGE
-from napari_medfm.verbs.looking import is_large
-from napari_medfm.verbs.planes import SIDE
+from napari_medfm.verbs.planes import SIDE, is_large
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk

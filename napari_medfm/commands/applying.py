@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_medfm.commands.inputs import Input
-from napari_medfm.commands.say import UsageError
+from napari_medfm.commands.say import Stopwatch, UsageError
 from napari_medfm.core.errors import BadFile, BadInput, WriteFailed
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.lazy import counts_of
@@ -160,8 +160,6 @@ class Applying(NamedTuple):
 
     def one(self, path: Path, target: Path) -> Steps[Outcome]:
         """Write the mask of one image, or say why not."""
-        from napari_medfm.commands.say import Stopwatch
-
         watch = Stopwatch()
         try:
             if target.exists() and not self.overwrite:

@@ -85,9 +85,11 @@ Piece = tuple[list[int], "list[Cell]"]
 
 def pieces_of(session: Session, name: str, planes: Sequence[int] | None) -> list[Piece]:
     """Cut the embedding of an image into tasks: some planes, or windows of one."""
+    from napari_medfm.verbs.planes import is_large
+
     image, reader = session.images[name], session.workspace.planes
     wanted = image.plane_indices(planes)
-    if not reader.is_large(image):
+    if not is_large(image):
         return [(wanted[i : i + _PLANES], []) for i in range(0, len(wanted), _PLANES)]
     found: list[Piece] = []
     for plane in wanted:

@@ -99,6 +99,16 @@ class Box(NamedTuple):
             int(np.ceil(self.col1)),
         )
 
+    def common(self, other: Box) -> Self | None:
+        """Return what two boxes share; None if that has no area."""
+        box = type(self)(
+            max(self.row0, other.row0),
+            max(self.col0, other.col0),
+            min(self.row1, other.row1),
+            min(self.col1, other.col1),
+        )
+        return box if box.height > 0 and box.width > 0 else None
+
     def seen_from(self, other: Box) -> Self:
         """Return the same box in positions counted from another's first pixel."""
         row, col = other.row0, other.col0

@@ -64,14 +64,3 @@ def stable_regions(
     return [
         regions[k] for k in order if _SMALLEST <= sizes[k] <= _LARGEST * rows * cols
     ]
-
-
-def edge_strength(picture: NDArray[np.float32], region: NDArray[np.bool_]) -> float:
-    """Return the picture's mean gradient along a region's outline."""
-    from scipy import ndimage
-
-    outline = ndimage.binary_dilation(region) & ~ndimage.binary_erosion(region)
-    steps = sum(
-        ndimage.gaussian_gradient_magnitude(picture[..., k], 1.0) for k in range(3)
-    )
-    return float(np.mean(steps[outline])) if outline.any() else 0.0

@@ -13,7 +13,8 @@ from napari_medfm.core.labels import Prompt
 from napari_medfm.core.specs import Segmenter
 from napari_medfm.engine.crops import Crop, prompt_extent
 from napari_medfm.engine.directly import allowed_in, asked
-from napari_medfm.engine.flood import edge_strength, stable_regions
+from napari_medfm.engine.edges import edge_strength, edges_of
+from napari_medfm.engine.flood import stable_regions
 from napari_medfm.engine.proposals import (
     ROOM,
     Candidate,
@@ -28,6 +29,7 @@ from napari_medfm.engine.tidy import tidied
 
 _ROOMS = (-0.05, 0.15)
 _AGREES = 2.0
+_LEAST = 2
 _AS_DRAWN = "The model saw nothing within the lasso: the mask is the lasso itself"
 _FROM_PICTURE = (
     "No outline of the model holds every click: this is the region of the clicked "
@@ -111,7 +113,8 @@ def from_picture(
     ]
     if not obeying:
         return None, ""
-    best = max(obeying, key=lambda made: edge_strength(picture, made.mask))
+    edges = edges_of(picture)
+    best = max(obeying, key=lambda made: edge_strength(edges, made.mask))
     return replace(best, score=0.0), _FROM_PICTURE
 
 
@@ -132,19 +135,9 @@ def _starts(given: Box, picture: NDArray[np.float32], hint: Hint) -> list[Box]:
     """Variants of the box, and boxes around the clicks cut to it."""
     starts = [grown(given, ROOM + room) for room in _ROOMS]
     if len(hint.positives):
-        around = starts_at(picture, hint.positives)
-        starts += [box for start in around if (box := _common(start, given))]
+        cut = [start.common(given) for start in starts_at(picture, hint.positives)]
+        starts += [box for box in cut if box and min(box.height, box.width) >= _LEAST]
     return starts
-
-
-def _common(first: Box, second: Box) -> Box | None:
-    box = Box(
-        max(first.row0, second.row0),
-        max(first.col0, second.col0),
-        min(first.row1, second.row1),
-        min(first.col1, second.col1),
-    )
-    return box if box.height >= 2 and box.width >= 2 else None
 
 
 def _kept(made: Candidate, allowed: NDArray[np.bool_] | None, hint: Hint) -> Candidate:

@@ -188,11 +188,10 @@ def grown(box: Box, share: float) -> Box:
 
 def box_iou(first: Box, second: Box) -> float:
     """Intersection over union of two boxes."""
-    rows = min(first.row1, second.row1) - max(first.row0, second.row0)
-    cols = min(first.col1, second.col1) - max(first.col0, second.col0)
-    if rows <= 0 or cols <= 0:
+    shared = first.common(second)
+    if shared is None:
         return 0.0
-    common = rows * cols
+    common = shared.height * shared.width
     both = first.height * first.width + second.height * second.width
     return common / (both - common)
 

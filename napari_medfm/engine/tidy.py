@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.core.geometry import pixel_index
+from napari_medfm.engine.edges import edges_of
 
 _HOLE = 0.01
 _CRUMB = 0.1
@@ -94,11 +95,8 @@ def split_at(
         deepest = np.unravel_index(np.argmax(np.minimum(away, depth)), mask.shape)
         markers[deepest] = 1
     markers[beside] = 2
-    edges = sum(
-        ndimage.gaussian_gradient_magnitude(picture[..., k], 1.0) for k in range(3)
-    )
     flood: Callable[..., NDArray[np.int32]] = watershed
-    cut: NDArray[np.bool_] = flood(edges, markers, mask=mask) == 1
+    cut: NDArray[np.bool_] = flood(edges_of(picture), markers, mask=mask) == 1
     return cut
 
 

@@ -129,14 +129,8 @@ def _by_hand_in(state: Labelling, image: Image, box: Box) -> list[Box]:
     for item in state.accepted:
         if item.image != image.name or item.origin == "prediction":
             continue
-        own = item.region or whole_plane(image)
-        common = Box(
-            max(own.row0, box.row0),
-            max(own.col0, box.col0),
-            min(own.row1, box.row1),
-            min(own.col1, box.col1),
-        )
-        if common.row0 < common.row1 and common.col0 < common.col1:
+        common = (item.region or whole_plane(image)).common(box)
+        if common is not None:
             found.append(common)
     return [box] if box in found else found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from napari_medfm.core.geometry import Box
@@ -13,7 +12,7 @@ from napari_medfm.engine.clicks import WIDEST
 from napari_medfm.engine.directly import asked
 from napari_medfm.engine.prompting import mask_on_plane
 from napari_medfm.engine.rgb import normalised, to_rgb
-from napari_medfm.verbs.looking import is_large
+from napari_medfm.verbs.planes import is_large
 from napari_medfm.verbs.prompting import plane_key
 from napari_medfm.verbs.workspace import Workspace
 
@@ -106,7 +105,7 @@ def glance(
                 return None
             best = asked(crop, Prompt(box=around), segmenter)[0]
         return Mask(
-            np.asarray(mask_on_plane(best, shape)),
+            mask_on_plane(best, shape),
             best.score,
             image,
             index if source.ndim == 3 else None,

@@ -18,7 +18,7 @@ from napari_medfm.engine.provenance import version
 from napari_medfm.engine.uncertainty import margin_uncertainty
 from napari_medfm.verbs.gesture import Deed
 from napari_medfm.verbs.labelling import class_of, with_annotations
-from napari_medfm.verbs.planes import PlaneReader
+from napari_medfm.verbs.planes import PlaneReader, is_large
 from napari_medfm.verbs.samples import Rows, Sample, logits_of
 from napari_medfm.verbs.trained import TrainedModel
 from napari_medfm.verbs.workspace import Workspace
@@ -105,7 +105,7 @@ def bag_of(reader: PlaneReader, image: Image, plane: int | None) -> Steps[Rows]:
 
 
 def _windows(reader: PlaneReader, image: Image, plane: int) -> Steps[Rows]:
-    if not reader.is_large(image):
+    if not is_large(image):
         embedding = yield from reader.embedding(image, plane)
         return window_rows(embedding.tokens)
     found = []

@@ -131,12 +131,10 @@ def _within(
     The values are (planes, rows, cols); None if the two do not touch.
     """
     own = item.region or whole_plane(image)
-    low = max(own.row0, box.row0), max(own.col0, box.col0)
-    high = min(own.row1, box.row1), min(own.col1, box.col1)
-    if low[0] >= high[0] or low[1] >= high[1]:
+    common = own.common(box)
+    if common is None:
         return None
     flat = item.labels.reshape(-1, int(own.height), int(own.width))
-    common = Box(*low, *high)
     inner = common.seen_from(own).slices
     return common.seen_from(box).slices, flat[:, inner[0], inner[1]]
 

@@ -20,6 +20,7 @@ from napari_medfm.engine.prompting import Answer
 from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.tiles import LARGE
 from napari_medfm.verbs.asking import mask_on, prompt_of
+from napari_medfm.verbs.planes import is_large
 
 _ROOM = 3.6
 _NARROWEST, _WIDEST = 1024, 2048
@@ -37,11 +38,6 @@ def written(image: Image, mask: Any) -> dict[str, Any]:
     places = rows + int(mask.region.row0), cols + int(mask.region.col0)
     flat = np.ravel_multi_index(places, image.plane_shape)
     return {"mask": Runs.of_indices(flat, image.plane_shape)}
-
-
-def is_large(image: Image) -> bool:
-    """Whether the image's planes are read by parts only."""
-    return math.prod(image.plane_shape) > LARGE
 
 
 @dataclass(frozen=True, eq=False)

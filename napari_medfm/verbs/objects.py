@@ -23,7 +23,7 @@ from napari_medfm.engine.provenance import version
 from napari_medfm.engine.uncertainty import margin_uncertainty
 from napari_medfm.verbs.gesture import Deed
 from napari_medfm.verbs.labelling import class_of, label_map, with_annotations
-from napari_medfm.verbs.planes import PlaneReader
+from napari_medfm.verbs.planes import PlaneReader, is_large
 from napari_medfm.verbs.regions import check_shape
 from napari_medfm.verbs.samples import Sample, logits_of
 from napari_medfm.verbs.trained import TrainedModel
@@ -262,7 +262,7 @@ def rows_of(reader: PlaneReader, image: Image, objects: Objects) -> Steps[Object
     BadInput
         If its planes are so large that they are only read by parts.
     """
-    if reader.is_large(image):
+    if is_large(image):
         raise BadInput(
             f"{image.name!r} is too large to classify its objects at once: add the "
             "part that matters as an image of its own"

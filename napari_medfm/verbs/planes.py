@@ -28,6 +28,11 @@ SIDE = 1024
 MARGIN = REACH + 8
 
 
+def is_large(image: Image) -> bool:
+    """Whether the image's planes are embedded, asked and read by parts."""
+    return math.prod(image.plane_shape) > LARGE
+
+
 class FeatureCache:
     """The features of the planes used last, kept in memory up to a size."""
 
@@ -93,7 +98,7 @@ class PlaneReader:
 
         Loads the encoder.
         """
-        if not self.is_large(image):
+        if not is_large(image):
             return None
         with self._lock:
             known = self._tiled.get((image.uid, plane))
@@ -101,11 +106,6 @@ class PlaneReader:
                 known = TiledPlane(image, plane, self.encoder, self.store)
                 self._tiled[image.uid, plane] = known
         return known
-
-    @staticmethod
-    def is_large(image: Image) -> bool:
-        """Whether the image's planes are embedded and read by parts."""
-        return math.prod(image.plane_shape) > LARGE
 
     def context(self, image: Image, plane: int) -> list[Box]:
         """Return boxes that speak for a plane: all of it, or a spread over a large."""
@@ -124,7 +124,7 @@ class PlaneReader:
             raster that touch the box.
         """
         rows, cols = image.plane_shape
-        if not self.is_large(image):
+        if not is_large(image):
             return [Box(0, 0, rows, cols)]
         wanted = Box(0, 0, rows, cols) if box is None else box.clipped((rows, cols))
         return [

@@ -26,8 +26,9 @@ from napari_medfm.engine.remembering import Remembering
 from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.turned import turned
 from napari_medfm.verbs.asking import mask_on, with_scribble
-from napari_medfm.verbs.looking import is_large, sight_of, written
+from napari_medfm.verbs.looking import sight_of, written
 from napari_medfm.verbs.models import model_facts
+from napari_medfm.verbs.planes import is_large
 from napari_medfm.verbs.workspace import Workspace
 
 

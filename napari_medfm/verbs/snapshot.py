@@ -17,7 +17,7 @@ from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.labels import IGNORE, Annotation, LabelClass
 from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.verbs.examples import Example, examples_of
-from napari_medfm.verbs.planes import PlaneReader
+from napari_medfm.verbs.planes import PlaneReader, is_large
 from napari_medfm.verbs.workspace import Workspace
 
 _PIECE = 256
@@ -138,7 +138,7 @@ def _pieces(
     reader: PlaneReader, image: Image, pixels: NDArray[np.int32]
 ) -> list[tuple[Box, NDArray[np.int32]]]:
     """Sort pixels (n, 2) of a plane by the boxes they lie in, evenly chosen if many."""
-    if not reader.is_large(image):
+    if not is_large(image):
         return [(reader.boxes(image)[0], pixels)]
     raster, number = np.unique(pixels // _PIECE, axis=0, return_inverse=True)
     step = max(1, -(-len(raster) // _MOST_PIECES))

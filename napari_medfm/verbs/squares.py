@@ -21,7 +21,7 @@ from napari_medfm.core.results import Prediction
 from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.engine.labelstore import LabelStore
 from napari_medfm.engine.provenance import version
-from napari_medfm.verbs.planes import SIDE, PlaneReader
+from napari_medfm.verbs.planes import SIDE, PlaneReader, is_large
 from napari_medfm.verbs.predicting import check_fits, predict_plane
 from napari_medfm.verbs.trained import TrainedModel
 
@@ -61,7 +61,7 @@ class Wish:
 
 def predicted(reader: PlaneReader, wish: Wish) -> Steps[Prediction]:
     """Predict at full resolution."""
-    if wish.region is None and reader.is_large(wish.image):
+    if wish.region is None and is_large(wish.image):
         arrays = yield from _kept(reader, wish)
     else:
         arrays = yield from _held(reader, wish)

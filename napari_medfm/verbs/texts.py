@@ -26,7 +26,7 @@ from napari_medfm.engine.texts import (
 )
 from napari_medfm.engine.upsample import upsample
 from napari_medfm.verbs.models import model_facts
-from napari_medfm.verbs.planes import PlaneReader
+from napari_medfm.verbs.planes import PlaneReader, is_large
 from napari_medfm.verbs.workspace import Workspace
 
 Maps = dict[str, NDArray[np.float32]]
@@ -175,7 +175,7 @@ def _maps(
 
 def _joint(reader: PlaneReader, image: Image, plane: int) -> Steps[Embedding]:
     """Return a plane's vectors in the space of texts: stored, or computed."""
-    if reader.is_large(image):
+    if is_large(image):
         raise BadInput(
             f"{image.name!r} is too large for a text map: cut out a part, or add a "
             "coarser level of it"

@@ -7,7 +7,25 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from napari_medfm.bridge.catalogue import Offer
 from napari_medfm.bridge.dialogs import Question
+
+
+def may_download(parent: QWidget, offer: Offer, cancel: str) -> bool:
+    """Ask whether a model may be fetched, saying how large it is and from where.
+
+    Parameters
+    ----------
+    cancel
+        When or where one can stop it, to end "You can cancel".
+    """
+    answer = QMessageBox.question(
+        parent,
+        f"Get {offer.title}?",
+        f"This downloads {offer.download}.\n\nThe file is kept on this machine; "
+        f"images never leave it. You can cancel {cancel}.",
+    )
+    return answer == QMessageBox.StandardButton.Yes
 
 
 class QtDialogs:

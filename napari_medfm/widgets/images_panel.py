@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QVBoxLayout
 from typing_extensions import override
 
 from napari_medfm.bridge.desk import Desk
@@ -13,13 +12,13 @@ from napari_medfm.bridge.images import RECIPES, Item
 from napari_medfm.bridge.looks import colour_of
 from napari_medfm.widgets.class_buttons import ClassButtons
 from napari_medfm.widgets.contact_sheet import Card, ContactSheet
-from napari_medfm.widgets.parts import Hint, button, combo, row
+from napari_medfm.widgets.parts import Hint, LatePanel, button, combo, row
 from napari_medfm.widgets.testing_view import TestingView
 
 _SCOPES = {"images": "Images", "planes": "Planes of this volume"}
 
 
-class ImagesPanel(QWidget):
+class ImagesPanel(LatePanel):
     """A contact sheet to label from, a head for images, orders, and a table."""
 
     def __init__(self, desk: Desk) -> None:
@@ -100,15 +99,8 @@ class ImagesPanel(QWidget):
             layout.addWidget(part)
 
     @override
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Show what changed while it was closed."""
-        super().showEvent(event)
-        self.refresh()
-
-    def refresh(self) -> None:
+    def show_state(self) -> None:
         """Show the sheet and what is known of it."""
-        if not self.isVisible():
-            return
         desk, images = self._desk, self._desk.images
         _offer(self._scope, [(s, _SCOPES[s]) for s in images.scopes])
         self._scope.setCurrentIndex(max(self._scope.findData(images.scope), 0))

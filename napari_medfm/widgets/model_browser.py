@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QMessageBox,
     QSplitter,
     QTextBrowser,
     QVBoxLayout,
@@ -27,6 +26,7 @@ from napari_medfm.bridge.browsing import Sought, card
 from napari_medfm.bridge.catalogue import Offer
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.verbs.choosing import Listed
+from napari_medfm.widgets.dialogs import may_download
 from napari_medfm.widgets.own_model import OwnModelDialog
 from napari_medfm.widgets.parts import Hint, button, connect, row
 
@@ -230,13 +230,7 @@ class ModelBrowser(QDialog):
         if model is None:
             return
         offer = Offer(model.spec.name, model.spec, model.here)
-        answer = QMessageBox.question(
-            self,
-            f"Get {offer.title}?",
-            f"This downloads {offer.download}.\n\nThe file is kept on this machine; "
-            "images never leave it. You can cancel in the main window.",
-        )
-        if answer == QMessageBox.StandardButton.Yes:
+        if may_download(self, offer, "in the main window"):
             self._browsing.get(model)
 
     def _import(self) -> None:

@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from napari_medfm.bridge.asking import Ask
 from napari_medfm.bridge.catalogue import Kind, Offer, fetching, offers
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.core.jobs import Work
+from napari_medfm.widgets.dialogs import may_download
 from napari_medfm.widgets.model_browser import ModelBrowser
 from napari_medfm.widgets.parts import Hint, button, row
 
@@ -180,13 +181,7 @@ class ModelPanel(QWidget):
             self._desk.live.encoder_changed()
 
     def _get(self, kind: Kind, offer: Offer) -> None:
-        answer = QMessageBox.question(
-            self,
-            f"Get {offer.title}?",
-            f"This downloads {offer.download}.\n\nThe file is kept on this machine; "
-            "images never leave it. You can cancel while it loads.",
-        )
-        if answer == QMessageBox.StandardButton.Yes:
+        if may_download(self, offer, "while it loads"):
             self.fetch(kind, offer)
 
     def fetch(self, kind: Kind, offer: Offer) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFileDialog, QLabel, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -12,11 +11,11 @@ from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.looks import colour_of
 from napari_medfm.widgets.class_list import ClassList
 from napari_medfm.widgets.object_table import ObjectTable
-from napari_medfm.widgets.parts import Hint, button, combo, row
+from napari_medfm.widgets.parts import Hint, LatePanel, button, combo, row
 from napari_medfm.widgets.testing_view import TestingView
 
 
-class ObjectsPanel(QWidget):
+class ObjectsPanel(LatePanel):
     """Takes objects, labels some by a click, classifies all, shows and writes them."""
 
     def __init__(self, desk: Desk) -> None:
@@ -100,15 +99,8 @@ class ObjectsPanel(QWidget):
         layout.addWidget(self._take)
 
     @override
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Show what changed while it was closed."""
-        super().showEvent(event)
-        self.refresh()
-
-    def refresh(self) -> None:
+    def show_state(self) -> None:
         """Show the objects and what is known of them."""
-        if not self.isVisible():
-            return
         desk, objects = self._desk, self._desk.objects
         titles = [title for title, _ in objects.sources]
         if titles != self._sources:

@@ -184,6 +184,25 @@ def swatch(colour: str, size: int = 14) -> QIcon:
     return QIcon(picture)
 
 
+class LatePanel(QWidget):
+    """A panel that is brought up to date only while it can be seen."""
+
+    @override
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Show what changed while it was closed."""
+        super().showEvent(event)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what is known now, if anybody looks."""
+        if self.isVisible():
+            self.show_state()
+
+    def show_state(self) -> None:
+        """Show what is known now."""
+        raise NotImplementedError
+
+
 class Section(QWidget):
     """A step of the way down: a header that opens and closes what is below.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from qtpy.QtCore import QSize
-from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QLabel,
@@ -20,13 +19,13 @@ from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.refinement import WAYS, Subject
 from napari_medfm.verbs.doubting import Doubt
 from napari_medfm.widgets.class_buttons import ClassButtons
-from napari_medfm.widgets.parts import Hint, button, combo, heading, row
+from napari_medfm.widgets.parts import Hint, LatePanel, button, combo, heading, row
 from napari_medfm.widgets.testing_view import TestingView
 
 _ROW, _MOST_ROWS = 26, 5
 
 
-class ReviewPanel(QWidget):
+class ReviewPanel(LatePanel):
     """Suggestions, uncertainty, doubtful labels, refinement, report."""
 
     def __init__(self, desk: Desk) -> None:
@@ -43,15 +42,8 @@ class ReviewPanel(QWidget):
             layout.addWidget(part)
 
     @override
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Show what changed while it was closed."""
-        super().showEvent(event)
-        self.refresh()
-
-    def refresh(self) -> None:
+    def show_state(self) -> None:
         """Show what is known now."""
-        if not self.isVisible():
-            return
         for part in self.parts:
             part.refresh()
 

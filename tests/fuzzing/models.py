@@ -13,6 +13,7 @@ from fuzzing.images import CLASSES, RNG, files_below
 from fuzzing.target import Target
 from napari_medfm.core.errors import BadFile
 from napari_medfm.core.geometry import Box, Grid
+from napari_medfm.core.jobs import finished
 from napari_medfm.core.results import Embedding
 from napari_medfm.core.specs import Source
 from napari_medfm.engine.bundles import read_bundle, write_bundle
@@ -27,14 +28,6 @@ from napari_medfm.verbs.trained import Expert, TrainedModel
 
 KEY = "ab" * 32
 PLAN = TilePlan((56, 56), (56, 56), 0, (56, 56), 14, (4, 4), (3, 3), (2, 2))
-
-
-def drain(steps):
-    try:
-        while True:
-            next(steps)
-    except StopIteration as stop:
-        return stop.value
 
 
 def head():
@@ -162,7 +155,7 @@ def bundle():
         (place / "model.safetensors").write_bytes(tensors(".safetensors"))
         (place / "card.json").write_text("{}")
         path = Path(folder) / "a.tar"
-        drain(write_bundle(Path(folder), ["one"], path))
+        finished(write_bundle(Path(folder), ["one"], path))
         return path.read_bytes()
 
 
@@ -172,7 +165,7 @@ def unpack_bundle(path):
     shutil.rmtree(cache, ignore_errors=True)
     beside = set(path.parent.iterdir())
     try:
-        drain(read_bundle(path, cache))
+        finished(read_bundle(path, cache))
     finally:
         assert set(path.parent.iterdir()) - {cache} == beside
         for found in cache.rglob("*"):

@@ -8,10 +8,10 @@ import numpy as np
 from toys import ToyEncoder, ToySegmenter
 
 from fuzzing.images import files_below
-from fuzzing.models import drain
 from fuzzing.target import Target
 from napari_medfm import Session, load_project
 from napari_medfm.core.errors import BadFile
+from napari_medfm.core.jobs import finished
 from napari_medfm.project.lock import read_holder
 from napari_medfm.project.recent import recent_projects
 from napari_medfm.project.replaying import replay
@@ -75,7 +75,7 @@ def replayed(path):
             read_only=True,
         )
         fresh = Session(*models, cache_dir=path.parent / "cache")
-        drain(replay(recorded, fresh, stop=False))
+        finished(replay(recorded, fresh, stop=False))
     recorded.close()
     fresh.close()
 
