@@ -17,7 +17,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -29,7 +29,9 @@ from napari_medfm.core.results import Embedding
 from napari_medfm.engine.features import PlaneFeatures, plane_features
 from napari_medfm.engine.similarity import SimilarityIndex
 from napari_medfm.engine.threads import one_blas_thread
+from napari_medfm.verbs.examples import known_tokens
 from napari_medfm.verbs.predicting import predict_plane
+from napari_medfm.verbs.trained import TrainedModel
 from napari_medfm.verbs.training import examples_of, train
 
 
@@ -183,16 +185,19 @@ def main() -> None:
         return [e for a in given for e in examples_of(a, "g", {0: features})]
 
     def mouse_up() -> object:
-        model = drain(train(examples(), named, "ridge"))
-        return predict_plane(model, features)
+        return predict_plane(taught(examples()), features)
+
+    def taught(rows: list[Any]) -> TrainedModel:
+        model = drain(train(rows, named, "ridge"))
+        return replace(model, known=known_tokens(rows))
 
     ready = examples()
-    model = drain(train(ready, named, "ridge"))
+    model = taught(ready)
     floor = Time.of(bare(features, args.classes))
     whole = Time.of(mouse_up)
     index = SimilarityIndex.of({"plane": embedding})
     places = [("plane", (50.0, 60.0))], [("plane", (400.0, 300.0))]
-    fit = Time.of(lambda: drain(train(ready, named, "ridge")))
+    fit = Time.of(lambda: taught(ready))
     predict = Time.of(lambda: predict_plane(model, features))
     print(f"{args.size} x {args.size}, {args.classes} classes, {args.clicks} clicks")
     print(f"bare solve and matrix product  {floor}")

@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.engine.threads import one_blas_thread
+
 Floats = NDArray[np.float32]
+_UNSEEN = 0.1
+_LEAST = 1e-6
 
 
 def margin_uncertainty(logits: NDArray[np.floating]) -> Floats:
@@ -17,15 +21,33 @@ def margin_uncertainty(logits: NDArray[np.floating]) -> Floats:
 
 
 def novelty(rows: Floats, known: Floats) -> Floats:
-    """Cosine distance (n,) in [0, 1] of each row to the nearest known row.
+    """How unlike the nearest known row each row is: 1 - cosine (n,), in [0, 1].
 
-    1 everywhere if nothing is known.
+    1 for what shares nothing with any of them, or if nothing is known.
     """
     if not len(known):
         return np.ones(len(rows), np.float32)
-    nearest = (_unit(rows) @ _unit(known).T).max(1)
-    distance: Floats = np.clip((1 - nearest) / 2, 0, 1)
+    with one_blas_thread():
+        nearest = (rows @ _unit(known).T).max(1)
+    nearest /= np.maximum(np.linalg.norm(rows, axis=1), np.float32(_LEAST))
+    distance: Floats = np.clip(1 - nearest, 0, 1)
     return distance
+
+
+def uncertainty(margin: Floats, new: Floats) -> Floats:
+    """Margin times novelty, in [0, 1]: where one more label would teach most.
+
+    Heads can be sure of what they have never seen: the margin counts as a tenth at
+    least, so that what is new does not vanish.
+    """
+    found: Floats = new * (_UNSEEN + (1 - _UNSEEN) * margin)
+    return found
+
+
+def landmarks(rows: Floats, most: int = 64) -> NDArray[np.float16]:
+    """Choose unit rows that lie near all rows (n, dim), for `novelty`."""
+    chosen = k_centre(rows, 0, most) if len(rows) > most else slice(None)
+    return _unit(rows[chosen]).astype(np.float16)
 
 
 def k_centre(rows: Floats, first: int, count: int) -> list[int]:
@@ -43,5 +65,5 @@ def k_centre(rows: Floats, first: int, count: int) -> list[int]:
 
 def _unit(rows: Floats) -> Floats:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Floats = rows / np.maximum(length, np.float32(1e-6))
+    unit: Floats = rows / np.maximum(length, np.float32(_LEAST))
     return unit

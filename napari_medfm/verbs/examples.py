@@ -13,9 +13,11 @@ from napari_medfm.core.labels import Annotation
 from napari_medfm.engine.features import Kind, PlaneFeatures
 from napari_medfm.engine.projection import Projection
 from napari_medfm.engine.sums import RidgeSums, fold
+from napari_medfm.engine.uncertainty import landmarks
 
 _MOST_ROWS = 256
 _FEW_ROWS = 16
+_KNOWN_ROWS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,3 +166,12 @@ def token_sums(examples: Sequence[Example]) -> RidgeSums:
         rows, _, weights = stacked([e for e in few if e.value == value], "tokens")
         parts.append(RidgeSums.of(rows, value, weights))
     return fold(parts)
+
+
+def known_tokens(examples: Sequence[Example]) -> NDArray[np.float16]:
+    """Return tokens that lie near all labelled ones, for novelty."""
+    parts = []
+    for example in examples:
+        step = -(-len(example.token_index) // _KNOWN_ROWS)
+        parts.append(example.features.rows("tokens", example.token_index[::step]))
+    return landmarks(np.concatenate(parts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -17,6 +18,7 @@ from napari_medfm.core.jobs import Steps, Work
 from napari_medfm.core.labels import Level
 from napari_medfm.core.results import Prediction
 from napari_medfm.verbs import samples
+from napari_medfm.verbs.examples import known_tokens
 from napari_medfm.verbs.heads import HasModel, model_of
 from napari_medfm.verbs.imagelevel import image_samples, predict_image, read_samples
 from napari_medfm.verbs.models import model_facts
@@ -102,7 +104,7 @@ def _on_pixels(ws: Workspace, head: str) -> Callable[[], Steps[TrainedModel]]:
         if labels.sources:
             card["label_sources"] = labels.sources
         model = yield from train(examples, labels.classes, head, context, card=card)
-        return model
+        return replace(model, known=known_tokens(examples))
 
     return steps
 

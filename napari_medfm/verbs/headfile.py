@@ -199,7 +199,10 @@ def _model(tensors: dict[str, NDArray[Any]], described: dict[str, Any]) -> Train
     if not isinstance(listed, list) or not 1 <= len(listed) <= _MAX_EXPERTS:
         raise BadFile("its card lists no experts")
     bias = take(tensors, "bias", "float64", (len(classes),))
-    experts, used = [], {"bias"}
+    known = (
+        take(tensors, "known", "float16", (None, None)) if "known" in tensors else None
+    )
+    experts, used = [], {"bias"} | ({"known"} & set(tensors))
     for number, entry in enumerate(listed):
         prefix = f"expert{number}."
         own = {
@@ -222,6 +225,7 @@ def _model(tensors: dict[str, NDArray[Any]], described: dict[str, Any]) -> Train
         smoothing=_number(described.get("smoothing"), 0, 100),
         card=card,
         level=_level(str(described.get("level", "pixel")), experts),
+        known=known,
     )
 
 

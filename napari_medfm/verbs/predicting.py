@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from napari_medfm.core.geometry import Grid
 from napari_medfm.engine.features import Kind, PlaneFeatures
 from napari_medfm.engine.probability import decide
 from napari_medfm.engine.threads import one_blas_thread
+from napari_medfm.engine.uncertainty import novelty, uncertainty
 from napari_medfm.engine.upsample import corners, upsample_maps
 from napari_medfm.verbs.trained import Expert, TrainedModel
 
@@ -20,6 +22,7 @@ Floats = NDArray[np.float32]
 _CHUNK = 8192
 _FINE = ("filters", "blend")
 _LARGE = 600_000
+_TOKENS = 8000
 
 
 def predict_plane(
@@ -38,8 +41,10 @@ def predict_plane(
     -------
     labels, probabilities, uncertainty
         Class values, uint8 (uint16 above 255) (height, width); float32
-        (classes, height, width) in the order of ``model.classes``; and one minus the
-        margin between the two most probable classes, 0 sure ... 1 unsure.
+        (classes, height, width) in the order of ``model.classes``; and where one more
+        label would teach most, in [0, 1]: one minus the margin between the two most
+        probable classes, times the novelty of the place if the model knows what it was
+        taught (`napari_medfm.engine.uncertainty`).
 
     Raises
     ------
@@ -48,7 +53,10 @@ def predict_plane(
         number of channels.
     """
     logits = plane_logits(model, features, biases)
-    return decide(logits, model.values)
+    labels, probabilities, margin = decide(logits, model.values)
+    if model.known is None:
+        return labels, probabilities, margin
+    return labels, probabilities, uncertainty(margin, _novelty(model.known, features))
 
 
 def plane_logits(
@@ -103,6 +111,19 @@ def pixel_logits(
     return found
 
 
+def _novelty(known: NDArray[np.float16], features: PlaneFeatures) -> Floats:
+    """How new every pixel of a plane is; of many tokens every second speaks."""
+    grid = features.grid
+    step = math.ceil(math.sqrt(grid.rows * grid.cols / _TOKENS))
+    stride = (grid.stride[0] * step, grid.stride[1] * step)
+    coarse = Grid(-(-grid.rows // step), -(-grid.cols // step), stride, grid.offset)
+    tokens = features.tokens.reshape(grid.rows, grid.cols, -1)[::step, ::step]
+    new = novelty(tokens.reshape(-1, tokens.shape[-1]), known.astype(np.float32))
+    maps = new.reshape(1, coarse.rows, coarse.cols)
+    everywhere: Floats = upsample_maps(maps, coarse, features.shape)[0]
+    return everywhere
+
+
 def check_fits(model: TrainedModel, features: PlaneFeatures) -> None:
     """Refuse features of another encoder or another number of channels.
 
@@ -111,6 +132,8 @@ def check_fits(model: TrainedModel, features: PlaneFeatures) -> None:
     BadInput
         If a width does not fit.
     """
+    if model.known is not None:
+        _check_tokens(features, "tokens", model.known.shape[1])
     for expert in model.experts:
         kind, want = expert.kind, expert.head.width
         if expert.projection is not None:

@@ -9,14 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm.engine.features import PlaneFeatures
-from napari_medfm.engine.uncertainty import k_centre, margin_uncertainty, novelty
+from napari_medfm.engine.uncertainty import (
+    k_centre,
+    margin_uncertainty,
+    novelty,
+    uncertainty,
+)
 from napari_medfm.verbs.examples import Example
 from napari_medfm.verbs.predicting import check_fits, pixel_logits
 from napari_medfm.verbs.trained import TrainedModel
 
 _CANDIDATES = 512
 _POOL = 8
-_NOVEL = 0.35
+_NOVEL = 0.7
+_UNSURE = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Suggestion:
     plane
         Plane of the volume; 0 for a picture.
     uncertainty
-        Margin times distance to the nearest labelled token, in [0, 1].
+        Margin times novelty, in [0, 1].
     reason
         One sentence for the user.
     """
@@ -50,8 +56,8 @@ def suggest(
     """Choose places that are unsure, unlike what is labelled, and unlike one another.
 
     The most uncertain tokens of all planes are thinned by greedy k-centre. Uncertainty
-    is the margin between the two most probable classes times the distance to the
-    nearest labelled token.
+    is that of predictions, margin times novelty, with all labelled tokens as what is
+    known.
 
     Parameters
     ----------
@@ -110,7 +116,7 @@ def _candidates(
     new = novelty(own, seen)
     names = {c.value: c.name for c in model.classes}
     best = np.argsort(-logits, axis=1, kind="stable")[:, :2]
-    score = unsure * new
+    score = uncertainty(unsure, new)
     places = [
         Suggestion(
             (int(pixel[0]) + features.origin[0], int(pixel[1]) + features.origin[1]),
@@ -126,9 +132,10 @@ def _candidates(
 
 
 def _reason(rivals: list[str], unsure: float, new: float) -> str:
-    between = f"{rivals[0]} or {rivals[1]}"
-    if new > _NOVEL:
-        return f"{between}? Unlike anything labelled so far"
-    if unsure > 0.5:
-        return f"{between}? The head cannot tell here"
-    return f"{between}? The least sure place that is left"
+    first, second = rivals
+    unlike = "Unlike anything you labelled" if new > _NOVEL else ""
+    if unsure > _UNSURE:
+        undecided = f"the head is undecided between {first} and {second}"
+        return f"{unlike}; {undecided}" if unlike else f"T{undecided[1:]}"
+    guess = f"the head takes it for {first} rather than {second}"
+    return f"{unlike or 'The least sure place that is left'}; {guess}"

@@ -59,6 +59,9 @@ class TrainedModel:
         licences, program version; JSON values only.
     level
         What it classifies: pixels, objects or whole images.
+    known
+        Tokens (n, dim) that lie near all labelled ones: what is far from them is new to
+        it. None where that is not asked.
     """
 
     recipe: str
@@ -68,6 +71,7 @@ class TrainedModel:
     smoothing: float = 0.0
     card: dict[str, Any] = field(default_factory=dict)
     level: Level = "pixel"
+    known: NDArray[np.float16] | None = None
     uid: int = field(default_factory=lambda: next(_numbers))
 
     @property
@@ -95,4 +99,6 @@ class TrainedModel:
         for number, expert in enumerate(self.experts):
             for name, array in expert.tensors().items():
                 found[f"expert{number}.{name}"] = array
+        if self.known is not None:
+            found["known"] = self.known
         return found

@@ -91,8 +91,8 @@ class _Next(QWidget):
         self._answers.chosen.connect(desk.review.suggesting.label_as)
         self._unsure = QCheckBox("Show where it is unsure")
         self._unsure.setToolTip(
-            "<p>Bright places are those where the prediction could as well be another "
-            "class.</p>"
+            "<p>Bright places are those where a label would teach it most: it could as "
+            "well be another class, and nothing like it is labelled.</p>"
         )
         self._unsure.setAccessibleName("Show where it is unsure")
         self._unsure.toggled.connect(desk.review.show_uncertainty)

@@ -17,7 +17,7 @@ def test_a_volume_is_embedded_taught_and_predicted_under_two_gib(recipe, tmp_pat
     """`NAPARI_MEDFM_MEMORY="pool auto"` tries slower recipes too, some minutes each."""
     worker = Path(__file__).with_name("volume.py")
     command = [sys.executable, worker, "100", "512", "512", recipe, tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr
     peak, dice, *_ = done.stdout.split()
     held = 100 * 512 * 512 * 2 / 2**20

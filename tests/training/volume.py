@@ -1,6 +1,6 @@
 """A volume from its pixels to its masks; prints the peak of memory above the start.
 
-    python volume.py PLANES ROWS COLS RECIPE FOLDER
+python volume.py PLANES ROWS COLS RECIPE FOLDER
 """
 
 import sys
@@ -58,7 +58,9 @@ def main(shape, recipe, folder):
     labels = session.predict("ct").labels
     dice = 2 * (truth & (labels == 1)).sum() / (truth.sum() + (labels == 1).sum())
     seconds = time.perf_counter() - started
-    print(f"{peak[0] / 2**20:.0f} {dice:.3f} {seconds:.1f} {session.head.recipe}")
+    sys.stdout.write(
+        f"{peak[0] / 2**20:.0f} {dice:.3f} {seconds:.1f} {session.head.recipe}"
+    )
 
 
 if __name__ == "__main__":
