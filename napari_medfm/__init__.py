@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_medfm.app import view
     from napari_medfm.core.runs import runs, values
+    from napari_medfm.project.drafts import drafts
     from napari_medfm.project.opening import load_project
     from napari_medfm.session import Session, list_models, load_head
 
 _HOMES = {
     "Session": "napari_medfm.session",
+    "drafts": "napari_medfm.project.drafts",
     "list_models": "napari_medfm.session",
     "load_head": "napari_medfm.session",
     "load_project": "napari_medfm.project.opening",
@@ -27,6 +29,7 @@ _HOMES = {
 
 __all__ = [
     "Session",
+    "drafts",
     "list_models",
     "load_head",
     "load_project",

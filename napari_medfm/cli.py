@@ -17,6 +17,7 @@ from napari_medfm.commands import (
     apply,
     demo,
     doctor,
+    drafts,
     embed,
     inspect,
     ledger,
@@ -32,7 +33,7 @@ from napari_medfm.commands.say import UsageError, warn
 from napari_medfm.core.errors import MedfmError
 
 _COMMANDS = (
-    *(demo, window, models, embed, similar, segment, apply, take),
+    *(demo, window, drafts, models, embed, similar, segment, apply, take),
     *(inspect, replay, ledger, doctor),
 )
 _EPILOG = """positions are row,col as in an array, counted from 0, row first;
@@ -88,7 +89,7 @@ def parser() -> ArgumentParser:
     for command in _COMMANDS:
         command.register(commands)
     for name, sub in commands.choices.items():
-        if name != "models":
+        if name not in ("drafts", "models"):
             options.add_common(sub)
     return found
 

@@ -25,6 +25,7 @@ from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.specs import Encoder, ModelSpec, Segmenter
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.weights import cache_folder
+from napari_medfm.project.draft import keep_draft
 from napari_medfm.project.keeping import Project
 from napari_medfm.project.ledger import Effort, ledger
 from napari_medfm.project.saving import save
@@ -321,8 +322,23 @@ class Session:
     @property
     def project(self) -> Project | None:
         """The folder that every change is written into; None before `save`."""
+        bound = self._bound
+        return None if bound is None or bound.is_draft else bound
+
+    @property
+    def _bound(self) -> Project | None:
+        """The project or draft that changes are written into."""
         keeper = self.workspace.keeper
         return keeper if isinstance(keeper, Project) else None
+
+    def keep_draft(self) -> None:
+        """Write every step down from now on, also before the first `save`.
+
+        For sessions in which a person works; windows and notebook canvases do it by
+        themselves. The draft lies in the user's own folder (``$NAPARI_MEDFM_DRAFTS``),
+        is found by `drafts` if the program ends, and goes when the session is saved.
+        """
+        keep_draft(self.workspace)
 
     @property
     def dirty(self) -> bool:
@@ -335,9 +351,9 @@ class Session:
         return ledger(self.workspace.record, self.labelling)
 
     def close(self) -> None:
-        """Let go of the project: other programs can open it. The session goes on."""
-        if self.project is not None:
-            self.project.close()
+        """Let go of the project or draft: others can open it. The session goes on."""
+        if self._bound is not None:
+            self._bound.close()
             self.workspace.keeper = None
 
     # The record

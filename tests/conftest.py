@@ -18,8 +18,9 @@ from toys import ToyEncoder, ToySegmenter
 
 @pytest.fixture(autouse=True)
 def private_cache(tmp_path, monkeypatch):
-    """Keep every test away from the user's cache."""
+    """Keep every test away from the user's cache and drafts."""
     monkeypatch.setenv("NAPARI_MEDFM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NAPARI_MEDFM_DRAFTS", str(tmp_path / "drafts"))
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from psygnal import Signal
 from napari_medfm.bridge.batch import Batch
 from napari_medfm.bridge.binding import Binding
 from napari_medfm.bridge.browsing import Browsing
+from napari_medfm.bridge.drafts import Drafts
 from napari_medfm.bridge.edits import Edits
 from napari_medfm.bridge.effort import EffortOut
 from napari_medfm.bridge.export import Exporting
@@ -99,7 +100,7 @@ class Desk:
         self.labels = LabelsView(self)
         self.edits = Edits(self)
         self.saving = Saving(self)
-        self.projects = Projects(self)
+        self.projects, self.drafts = Projects(self), Drafts(self)
         self.batch = Batch(self)
         self.effort = EffortOut(self)
         self.keys = Keys(self)

@@ -54,6 +54,9 @@ def _desk(old: Desk, session: Session) -> Desk:
     new = type(old)(old.viewer, session, old.runner)
     new.projects.dialogs = old.projects.dialogs
     new.projects.config = old.projects.config
+    new.drafts.found, new.drafts.is_put_off = old.drafts.found, old.drafts.is_put_off
+    if old.drafts.is_keeping:
+        new.drafts.keep()
     old.replaced.emit(new)
     return new
 

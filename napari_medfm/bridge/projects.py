@@ -14,8 +14,9 @@ from napari_medfm.bridge.dialogs import Dialogs, NobodyThere, Question
 from napari_medfm.bridge.exchange import fresh_session, put_on_desk, same_models
 from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.jobs import Progress, Steps, Work
+from napari_medfm.project.draft import Draft, is_among_drafts
 from napari_medfm.project.glancing import Glance, glance
-from napari_medfm.project.keeping import DONE
+from napari_medfm.project.keeping import DONE, Project
 from napari_medfm.project.layout import SUFFIX
 from napari_medfm.project.opening import Mode, opened
 from napari_medfm.project.recent import recent_projects, remember_project
@@ -64,6 +65,7 @@ class Projects:
         self._save: Ask[Saved] = Ask(desk, "save", lambda: None)
         self._open: Ask[Any] = Ask(desk, "open project", lambda: None)
         self._afterwards: list[Callable[[], None]] = []
+        self._opened: Callable[[Desk], None] | None = None
 
     # What stands
 
@@ -74,10 +76,16 @@ class Projects:
         return None if project is None else project.folder
 
     @property
+    def _bound(self) -> Project | None:
+        """The project or the draft that the session is bound to."""
+        keeper = self._desk.session.workspace.keeper
+        return keeper if isinstance(keeper, Project) else None
+
+    @property
     def missing(self) -> dict[str, str]:
         """Images whose files are not here, with the reason."""
-        project = self._desk.session.project
-        return {} if project is None else project.missing
+        bound = self._bound
+        return {} if bound is None else bound.missing
 
     @property
     def standing(self) -> Standing:
@@ -85,11 +93,7 @@ class Projects:
         session = self._desk.session
         project = session.project
         if project is None:
-            made = self._made
-            words = f"{_changes(made)} not saved" if made else "Nothing to save yet"
-            if made >= _MANY:
-                words += ". Save once, and each is kept as you make it"
-            return Standing("No project", words, at_stake=made)
+            return self._unsaved
         name, made = project.folder.name, project.since_save
         if project.read_only:
             words = "Open for reading. Save as… keeps what you change"
@@ -103,6 +107,20 @@ class Projects:
             words = f"{_changes(made)} since the last save, kept in its journal"
             return Standing(name, words, unsaved=made)
         return Standing(name, "Saved")
+
+    @property
+    def _unsaved(self) -> Standing:
+        """How safe work is that is in no project."""
+        made, draft = self._made, self._bound
+        words = f"{_changes(made)} not saved" if made else "Nothing to save yet"
+        problem = None if draft is None else draft.problem
+        if problem is not None:
+            words += f", and {problem}"
+        elif made and draft is not None:
+            words += ". A draft keeps them if the program stops"
+        elif made >= _MANY:
+            words += ". Save once, and each is kept as you make it"
+        return Standing("No project", words, problem is not None, at_stake=made)
 
     @property
     def _made(self) -> int:
@@ -199,6 +217,8 @@ class Projects:
         question = self._question()
         answer = "leave" if question is None else self.dialogs.choose(question)
         if answer == "leave":
+            if isinstance(self._bound, Draft):
+                self._bound.discard()
             then()
             return True
         if answer == "save":
@@ -239,12 +259,20 @@ class Projects:
 
         self.let_go(begin)
 
-    def open(self, path: Path) -> None:
-        """Open a project in place of what is open; ask what has to be asked."""
+    def open(self, path: Path, then: Callable[[Desk], None] | None = None) -> None:
+        """Open a project in place of what is open; ask what has to be asked.
+
+        Parameters
+        ----------
+        then
+            Called with the desk that it is on, once it is open.
+        """
         folder = Path(path).expanduser().absolute()
-        if self.folder is not None and self.folder.resolve() == folder.resolve():
+        bound = self._bound
+        if bound is not None and bound.folder.resolve() == folder.resolve():
             self._desk.say(f"{folder.name} is open already")
             return
+        self._opened = then
         self.let_go(lambda: self._look(folder))
 
     def _look(self, folder: Path) -> None:
@@ -259,11 +287,12 @@ class Projects:
 
     def _ask_how(self, folder: Path, found: Glance) -> None:
         answer = "open"
-        question = _how(folder.name, found)
+        name = "The draft" if is_among_drafts(folder) else folder.name
+        question = _how(name, found)
         if question is not None:
             answer = self.dialogs.choose(question)
         if answer == "cancel":
-            self._desk.say(f"{folder.name} was left as it is")
+            self._desk.say(f"{name} was left as it is")
             return
         mode = Mode(
             read_only=answer == "read",
@@ -300,8 +329,8 @@ class Projects:
         )
 
     def _loaded(self, session: Session, mode: Mode, images: Path | None) -> None:
-        desk, project = self._desk, session.project
-        if project is None:
+        desk, project = self._desk, session.workspace.keeper
+        if not isinstance(project, Project):
             return
         folder, missing = project.folder, project.missing
         if missing:
@@ -317,19 +346,25 @@ class Projects:
         same_models(desk.session, session)
         heard = [n for n in project.notes if not _is_about_missing(n, missing)]
         placed = put_on_desk(desk, session)
-        placed.projects._remember(folder)  # noqa: SLF001  the same class
         count = len(session.images)
         what = "1 image" if count == 1 else f"{count} images"
-        placed.say(". ".join([f"{folder.name} is open: {what}", *heard]))
-        if images is not None and not project.read_only:
+        said = f"{folder.name} is open: {what}"
+        if project.is_draft:
+            said = f"Your work is back: {what}. Save it as a project to keep it"
+        else:
+            placed.projects._remember(folder)  # noqa: SLF001  the same class
+        placed.say(". ".join([said, *heard]))
+        if images is not None and not project.read_only and not project.is_draft:
             placed.projects.save()
+        if self._opened is not None:
+            self._opened(placed)
 
     def find_images(self) -> None:
         """Look for the files of missing images in a folder that the user names."""
-        desk, folder = self._desk, self.folder
-        project = desk.session.project
-        if folder is None or project is None or not project.missing:
+        desk, project = self._desk, self._bound
+        if project is None or not project.missing:
             return
+        folder, self._opened = project.folder, None
         where = self.dialogs.folder_where("Look for images", folder.parent)
         if where is None:
             return
@@ -339,7 +374,7 @@ class Projects:
             desk.session.close()
             self._load(folder, mode, where)
 
-        if self.standing.at_stake:
+        if project.dirty or (project.read_only and project.since_save):
             self.let_go(look)
         else:
             look()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import textwrap
 from argparse import Namespace
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medfm.commands import options
-from napari_medfm.commands.say import UsageError, finish, say, size, table
+from napari_medfm.commands.say import agreed, finish, say, size, table
 from napari_medfm.core.errors import BadInput, MissingWeights
 from napari_medfm.engine.weights import way_out
 
@@ -283,7 +282,7 @@ def fetch(
     hosts = " or ".join(dict.fromkeys(s.host for s in spec.sources)) or "no known host"
     say(f"{name}: {spec.title}")
     say(f"  download {download_size(spec)} from {hosts}; licence {spec.licence}")
-    if ask and not _agreed():
+    if ask and not agreed("Download?", "to download"):
         raise MissingWeights(f"{name} was not fetched: nothing was downloaded")
     if kind == "encoder":
         steps = encoders.fetch(name, cache_dir=cache_dir, offline=offline)
@@ -291,14 +290,6 @@ def fetch(
         steps = segmenters.fetch(name, cache_dir=cache_dir, offline=offline)
     path = finish(steps, f"Fetching {name}")
     say(f"  {size(path.stat().st_size)} in {path}")
-
-
-def _agreed() -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError("Nobody is there to be asked: add --yes to download")
-    sys.stdout.write("Download? [y/N] ")
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def run_import(args: Namespace) -> int:

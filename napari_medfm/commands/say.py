@@ -71,6 +71,26 @@ def finish(steps: Steps[R], title: str) -> R:
             shown = line
 
 
+def agreed(question: str, deed: str) -> bool:
+    """Ask on the terminal, and return whether the answer is yes.
+
+    Parameters
+    ----------
+    deed
+        What ``--yes`` would be added for: "to download".
+
+    Raises
+    ------
+    UsageError
+        If nobody can answer.
+    """
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError(f"Nobody is there to be asked: add --yes {deed}")
+    sys.stdout.write(f"{question} [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 class Stopwatch:
     """Seconds of the last `timed` block."""
 

@@ -75,6 +75,7 @@ class Annotator(anywidget.AnyWidget):
                 self._sent.clear()
             self._show()
             return
+        self.desk.drafts.keep()
         try:
             perform(self.desk, message)
         except BadInput as problem:

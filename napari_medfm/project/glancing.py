@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from napari_medfm.core.errors import BadFile
 from napari_medfm.project.facts import read_facts
 from napari_medfm.project.journal import read_journal
 from napari_medfm.project.layout import JOURNAL, LOCK
-from napari_medfm.project.lock import Holder, is_alive, read_holder
+from napari_medfm.project.lock import Holder, is_alive, is_here, read_holder
 from napari_medfm.project.opening import done_since
 
 
@@ -37,15 +36,12 @@ class Glance:
     def is_ours(self) -> bool:
         """Whether this very program has it open."""
         found = self.holder
-        return found is not None and (found.pid, found.host) == (
-            os.getpid(),
-            platform.node(),
-        )
+        return found is not None and is_here(found) and found.pid == os.getpid()
 
     @property
     def is_elsewhere(self) -> bool:
         """Whether a program on another computer seems to have it open."""
-        return self.holder is not None and self.holder.host != platform.node()
+        return self.holder is not None and not is_here(self.holder)
 
 
 def glance(folder: Path) -> Glance:

@@ -82,7 +82,11 @@ class Project:
         memory, and tried again with the next.
     since_save
         How much the user did since the last save; it is in the journal.
+    is_draft
+        Whether it is only kept until the user saves it somewhere.
     """
+
+    is_draft = False
 
     def __init__(
         self,

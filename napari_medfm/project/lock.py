@@ -133,7 +133,7 @@ def is_alive(holder: Holder) -> bool:
 
     Of another computer it cannot be told: it is taken to run.
     """
-    if holder.host != platform.node():
+    if not is_here(holder):
         return True
     if not 0 < holder.pid < 2**31:
         return False
@@ -146,6 +146,11 @@ def is_alive(holder: Holder) -> bool:
     except PermissionError:
         return True
     return holder.started == _start_of(holder.pid)
+
+
+def is_here(holder: Holder) -> bool:
+    """Whether a lock is of a program on this computer."""
+    return holder.host == platform.node()
 
 
 def _start_of(pid: int) -> str:
@@ -171,7 +176,7 @@ def _alive_on_windows(pid: int) -> bool:
 
 
 def _message(folder: Path, holder: Holder) -> str:
-    where = "this computer" if holder.host == platform.node() else holder.host
+    where = "this computer" if is_here(holder) else holder.host
     text = (
         f"{folder} is open in another program (process {holder.pid} on {where}, since "
         f"{holder.since}): close it there, or open this one with read_only=True"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari_medfm.core.calls import Call
 from napari_medfm.core.errors import BadFile, BadInput, MedfmError, MissingWeights
 from napari_medfm.core.state import Accepted
+from napari_medfm.project.draft import Draft, is_among_drafts
 from napari_medfm.project.facts import Facts, read_facts
 from napari_medfm.project.folding import Folded, fold
 from napari_medfm.project.gallery import Gallery
@@ -78,7 +79,8 @@ def load_project(
     """
     mode = Mode(read_only, take_over, salvage, as_saved)
     session = opened(Path(path), images, mode, options)
-    for note in session.project.notes if session.project is not None else ():
+    bound = session.workspace.keeper
+    for note in bound.notes if isinstance(bound, Project) else ():
         warnings.warn(note, ProjectWarning, stacklevel=2)
     return session
 
@@ -110,7 +112,7 @@ def opened(
         if lock is not None:
             project.bind(_journal(folder, read), lock)
             project.flush()
-            if mode.salvage:
+            if mode.salvage and not project.is_draft:
                 session.save()
     except BaseException:
         if lock is not None:
@@ -140,7 +142,8 @@ def _opened(
     notes: list[str],
     options: dict[str, Any],
 ) -> tuple[Session, Project, _Read]:
-    facts = read_facts(folder, notes)
+    kind = Draft if is_among_drafts(folder) else Project
+    facts = Facts() if kind.is_draft else read_facts(folder, notes)
     read = _read(folder, facts, mode, notes)
     shelf = Shelf(folder, folder.parent)
     gallery = Gallery(shelf, facts.images, images)
@@ -152,7 +155,7 @@ def _opened(
         raise BadFile(f"{folder / JOURNAL}: {error}") from error
     notes += folded.notes
     _use_models(session, folded, options)
-    project = Project(shelf, missing=gallery.missing(workspace.images))
+    project = kind(shelf, missing=gallery.missing(workspace.images))
     notes += [f"{name}: {text}" for name, text in project.missing.items()]
     notes += gallery.moved
     project.since_save = read.since

@@ -21,6 +21,7 @@ from napari_medfm.core.state import Labelling
 from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.provenance import version
 from napari_medfm.engine.rawzarr import chunks_of
+from napari_medfm.project.draft import Draft
 from napari_medfm.project.journal import Journal, Lines, new_journal
 from napari_medfm.project.keeping import DONE, Project, entry_of, header_of
 from napari_medfm.project.layout import (
@@ -105,7 +106,8 @@ def save(ws: Workspace, path: str | Path | None = None) -> Work[Saved]:
     WriteFailed
         If it cannot be written; the session is as it was.
     """
-    project = ws.keeper if isinstance(ws.keeper, Project) else None
+    bound = ws.keeper if isinstance(ws.keeper, Project) else None
+    project = None if bound is None or bound.is_draft else bound
     target = _target(project, path)
     snapshot = _Snapshot(
         tuple(ws.record),
@@ -131,11 +133,11 @@ def save(ws: Workspace, path: str | Path | None = None) -> Work[Saved]:
         )
     if target.exists():
         raise BadInput(f"{target} exists: choose another name, or remove it first")
-    old = None if project is None else project.shelf
+    old = None if bound is None else bound.shelf
     return Work(
         title,
         lambda: _new(target, snapshot, old),
-        lambda made: _bound(ws, project, snapshot, made),
+        lambda made: _bound(ws, bound, snapshot, made),
     )
 
 
@@ -260,11 +262,13 @@ def _bound(
     with _failing(shelf.folder):
         lock = Lock(shelf.folder)
         project.bind(Journal(shelf.folder / JOURNAL, lines), lock)
-    if old is not None:
-        old.close()
     ws.keeper = project
     for change in _since(ws, snapshot):
         project.keep(change)
+    if isinstance(old, Draft):
+        old.discard()
+    elif old is not None:
+        old.close()
     return _saved(project)
 
 

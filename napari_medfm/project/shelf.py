@@ -41,10 +41,13 @@ class Shelf:
         The project's folder, or the one that becomes it.
     home
         Folder that holds the project.
+    largest
+        Bytes of pixels that are copied at most; of larger images without a file the
+        labels alone are kept. As many as there are if None.
     """
 
-    def __init__(self, folder: Path, home: Path) -> None:
-        self.folder, self.home = folder, home
+    def __init__(self, folder: Path, home: Path, largest: int | None = None) -> None:
+        self.folder, self.home, self._largest = folder, home, largest
         self.references: dict[int, Reference] = {}
         self.kept: dict[str, int] = {}
         self._heads: dict[int, tuple[Any, str]] = {}
@@ -102,10 +105,13 @@ class Shelf:
         found = facts_of(image, place, self.home)
         if not found.inside:
             return found
+        size = int(np.prod(found.shape)) * image.data.dtype.itemsize
+        if self._largest is not None and size > self._largest:
+            digest = hashlib.sha256(f"not kept: {image.uid}".encode()).hexdigest()
+            return replace(found, digest=digest, nbytes=size)
         digest = finished(
             keep_pixels(image.data, lambda digest: pixels_path(self.folder, digest))
         )
-        size = int(np.prod(found.shape)) * image.data.dtype.itemsize
         self.kept[image.name] = size
         return replace(found, digest=digest, nbytes=size)
 

@@ -16,6 +16,7 @@ from napari_medfm.bridge.finding import desk_of
 from napari_medfm.session import Session
 from napari_medfm.widgets.batch_panel import BatchPanel
 from napari_medfm.widgets.closing import Closing
+from napari_medfm.widgets.draft_offer import DraftOffer
 from napari_medfm.widgets.export_panel import ExportPanel
 from napari_medfm.widgets.header import Header
 from napari_medfm.widgets.images_panel import ImagesPanel
@@ -84,6 +85,7 @@ class MedfmWidget(QWidget):
         self.desk = desk
         self.runner: QtRunner = desk.runner  # type: ignore[assignment]
         self.header = Header(desk)
+        self.offer = DraftOffer(desk)
         self.missing = MissingModels(desk)
         self.status = Status(desk, self.runner)
         self.panels: dict[str, Any] = {
@@ -126,15 +128,19 @@ class MedfmWidget(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(way)
         self._layout.addWidget(self.header)
+        self._layout.addWidget(self.offer)
         self._layout.addWidget(self.missing)
         self._layout.addWidget(scroll, 1)
         self._layout.addWidget(self.status)
 
     @override
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Watch the window that it is shown in."""
+        """Watch the window that it is shown in: now somebody may work here."""
         super().showEvent(event)
         self._closing.watch(self)
+        if not self.desk.drafts.is_keeping:
+            self.desk.drafts.keep()
+            self.desk.drafts.look()
 
     def open_section(self, title: str) -> None:
         """Open one step and close the others."""
@@ -146,6 +152,7 @@ class MedfmWidget(QWidget):
     def refresh(self) -> None:
         """Bring all parts in step with the desk."""
         self.header.refresh()
+        self.offer.refresh()
         self.missing.refresh()
         for panel in self.panels.values():
             panel.refresh()

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QMenu, QWidget
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.project.layout import SUFFIX
 from napari_medfm.widgets.dialogs import QtDialogs
-from napari_medfm.widgets.parts import Hint, button
+from napari_medfm.widgets.parts import Hint, button, offer
 
 
 class ProjectMenu(QWidget):
@@ -36,6 +36,7 @@ class ProjectMenu(QWidget):
         self._menu.setToolTipsVisible(True)
         self._menu.aboutToShow.connect(self._list_recent)
         self._recent = QMenu("Open recent", self._menu)
+        self._drafts = QMenu("Work that was not saved", self._menu)
         self._fill()
         self._button.setMenu(self._menu)
         layout = QHBoxLayout(self)
@@ -58,6 +59,7 @@ class ProjectMenu(QWidget):
             "Ctrl+Alt+Shift+O",
         )
         self._menu.addMenu(self._recent)
+        self._menu.addMenu(self._drafts)
         self._menu.addSeparator()
         self._add(
             "Save",
@@ -119,6 +121,10 @@ class ProjectMenu(QWidget):
             if action is not None:
                 action.triggered.connect(partial(self._open_this, path))
         self._recent.setEnabled(not self._recent.isEmpty())
+        self._drafts.clear()
+        for one in self._desk.drafts.found:
+            offer(self._drafts, one.words, partial(self._desk.drafts.open, one))
+        self._drafts.setEnabled(not self._drafts.isEmpty())
 
     def _open_this(self, path: Path, *_: object) -> None:
         self._desk.projects.open(path)

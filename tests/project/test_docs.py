@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from toys import ENCODER, SEGMENTER, ToyEncoder, ToySegmenter
 
-from napari_medfm import encoders, segmenters
+from napari_medfm import Session, app, drafts, encoders, segmenters
 from napari_medfm.cli import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "projects.md"
@@ -30,10 +30,10 @@ def page(disc_file, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(folder, "load", lambda name, toy=toy, **_: toy())
     monkeypatch.chdir(tmp_path)
     shutil.copy(disc_file, "ct.tif")
-    (code,) = blocks("python")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exec(compile(code, "projects.md", "exec"), {})  # noqa: S102  our own page
+        for code in blocks("python"):
+            exec(compile(code, "projects.md", "exec"), {})  # noqa: S102  our own page
     return capsys.readouterr().out
 
 
@@ -44,7 +44,7 @@ def test_the_program_prints_what_the_page_says(page):
 
 
 def test_the_commands_run(page):
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    lines = [line for line in commands() if " drafts" not in line]
     assert len(lines) == 3
     for line in lines:
         program, *words = shlex.split(line)
@@ -52,6 +52,29 @@ def test_the_commands_run(page):
         assert main(words) == 0
     assert Path("effort.csv").is_file()
     assert Path("effort.png").is_file()
+
+
+def commands():
+    return [line for block in blocks("sh") for line in block.splitlines()]
+
+
+def test_the_commands_about_drafts_run(page, tmp_path, monkeypatch, capsys):
+    assert Path("rescued.medfm").is_dir()
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setattr(app, "open_paths", lambda _: None)
+    monkeypatch.setattr(app, "run", lambda: None)
+    lines = [line for line in commands() if " drafts" in line]
+    assert len(lines) == 4
+    for number, line in enumerate(lines):
+        session = Session()
+        session.keep_draft()
+        session.add_class(f"{number}")
+        session.close()
+        monkeypatch.chdir(tmp_path / "data")
+        more = ["--yes"] if "discard" in line else []
+        assert main([*shlex.split(line)[1:], *more]) == 0
+    assert Path("case.medfm").is_dir()
+    assert len(drafts()) == 2
 
 
 def test_the_folder_holds_what_the_table_says(page):

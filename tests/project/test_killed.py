@@ -20,8 +20,9 @@ import nrrd
 import numpy as np
 import pytest
 import tifffile
+from toys import ToyEncoder, ToySegmenter
 
-from napari_medfm import load_head
+from napari_medfm import drafts, load_head
 from napari_medfm.core.image import Image
 from napari_medfm.readers.labels import read_labels
 
@@ -49,16 +50,16 @@ def worker():
     program.stdout.close()
 
 
-def killed(worker, folder, moment, wait, times):
+def killed(worker, folder, moment, wait, times, act="save"):
     """Kill it ``wait`` seconds after it has begun something so many times.
 
     Returns its last whole stroke, and what it was doing.
     """
-    worker.stdin.write(f"{folder}\n")
+    worker.stdin.write(f"{act} {folder}\n")
     lines, child = [], 0
     while not child or lines.count(moment) < times or not any(map(str.isdigit, lines)):
         line = worker.stdout.readline().strip()
-        assert line, "the program ended by itself"
+        assert line not in ("", "ended"), "the program ended by itself"
         if line.startswith("pid "):
             child = int(line.removeprefix("pid "))
         else:
@@ -86,6 +87,27 @@ def test_at_most_the_last_stroke_is_missing(tmp_path, opened, worker):
         check_exports(folder)
     print(f"{KILLS} kills: {dict(met)}")  # noqa: T201
     assert set(met) == set(MOMENTS)
+
+
+def test_never_saved_at_most_the_last_stroke_is_missing(tmp_path, worker, monkeypatch):
+    chance = random.Random(SEED)  # noqa: S311
+    for turn in range(KILLS):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        monkeypatch.setenv("NAPARI_MEDFM_DRAFTS", str(folder / "drafts"))
+        wait, times = chance.uniform(0, 0.05), chance.randint(1, 30)
+        strokes, _ = killed(worker, folder, "labelling", wait, times, "draft")
+        (one,) = drafts()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            session = one.open(encoder=ToyEncoder(), segmenter=ToySegmenter())
+        try:
+            assert strokes <= len(session.annotations) <= strokes + 1
+            assert session.images["x"].data.any()
+            session.save(folder / "case.medfm")
+        finally:
+            session.close()
+        assert not drafts()
 
 
 def check_projects(folder, opened, strokes):

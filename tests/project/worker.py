@@ -33,6 +33,31 @@ def main(folder):
     session.add_image(image, name="x")
     session.add_class("a")
     session.save(folder / "case0.medfm")
+    work(session, image, rng, folder)
+
+
+def never_save(folder):
+    """Label for ever and save nothing; a draft is all there is."""
+    os.environ["NAPARI_MEDFM_DRAFTS"] = str(folder / "drafts")
+    rng = np.random.default_rng()
+    session = Session(ToyEncoder(), ToySegmenter(), cache_dir=folder / "cache")
+    session.keep_draft()
+    image = rng.random((56, 70)).astype(np.float32)
+    session.add_image(image, name="x")
+    session.add_class("a")
+    mark = np.zeros(image.shape, bool)
+    for number in range(10_000):
+        say("labelling")
+        place = tuple(int(n) for n in rng.integers(0, (56, 70)))
+        session.annotate("x", "a" if number % 2 else "background", points=[place])
+        say(number + 1)
+        if number % 5 == 1:
+            session.fit("ridge")
+        mark[place] = True
+        session.accept("x", mark, "a")
+
+
+def work(session, image, rng, folder):
     mark = np.zeros(image.shape, bool)
     for number in range(10_000):
         say("labelling")
@@ -61,7 +86,8 @@ if __name__ == "__main__":
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            main(Path(line.strip()))
+            act, _, folder = line.strip().partition(" ")
+            {"save": main, "draft": never_save}[act](Path(folder))
         say(f"pid {child}")
         os.waitpid(child, 0)
         say("ended")
