@@ -1,9 +1,9 @@
 """How good boxes, clicks and corrections are, and what they cost, on expert labels.
 
-Run ``python benchmarks/prompts.py [--quick] [--parts planes,volumes,cost]``. The data
-are looked for in the folder that ``NAPARI_MEDFM_DATA`` names, or ``../shared/data``;
-without them it says so. ``--crops FOLDER`` keeps crop embeddings between runs; times
-are then those of a run with warm crops.
+Run ``python benchmarks/prompts.py [--quick] [--parts planes,volumes,cost,undo]``. The
+data are looked for in the folder that ``NAPARI_MEDFM_DATA`` names, or in
+``../shared/data``; without them it says so. ``--crops FOLDER`` keeps crop embeddings
+between runs; times are then those of a run with warm crops.
 
 Protocol. Planes: for each object one box (true; each edge moved by up to 10 % of the
 side), one click (deepest pixel; a random pixel), then up to five corrective clicks,
@@ -30,6 +30,7 @@ import numpy as np
 from napari_medfm import Session, segmenters
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.labels import Prompt
+from napari_medfm.core.results import Mask
 from napari_medfm.engine.crops import CropCache, plan_crop, shrunk
 from napari_medfm.engine.prompting import Answer, answer
 from napari_medfm.engine.samlike import SamEmbedding
@@ -411,11 +412,56 @@ def cost(root: Path, repeats: int) -> None:
         print(f"click, {what}: {wall:.2f} s wall clock, {busy:.2f} CPU s")
 
 
+def undo(prompts: int) -> None:
+    """What prompts, accepted and learned from, hold in memory until they are undone."""
+    import tracemalloc
+
+    session = Session()
+    planes, size = 100, 512
+    session.add_image(np.broadcast_to(np.float32(0), (planes, size, size)), name="v")
+    session.add_class("lesion")
+    rows, cols = np.ogrid[:size, :size]
+    rng = np.random.default_rng(0)
+
+    def prompted(number: int) -> None:
+        centre, radius = rng.uniform(80, size - 80, 2), rng.uniform(10, 60)
+        away = np.hypot(rows - centre[0], cols - centre[1])
+        discs = [away < radius * share for share in (1, 0.7, 0.85, 1.15)]
+        made = Mask(discs[0], 0.9, "v", number % planes, {}, tuple(discs[1:]))
+        held = session.labelling
+        masks = {**held.masks, ("v", number % planes): made}
+        session.workspace.change(held.but(masks=masks))
+        session.accept("v", made, "lesion")
+        session.annotate("v", "lesion", mask=discs[0], plane=number % planes)
+
+    tracemalloc.start()
+    for number in range(prompts):
+        prompted(number)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    kept = session.workspace.memory.nbytes
+    before = session.labels("v").tobytes()
+    steps = 0
+    while session.undo():
+        steps += 1
+    empty = not session.labels("v").any() and not session.annotations
+    while session.redo():
+        pass
+    same = session.labels("v").tobytes() == before
+    print(
+        f"{prompts} prompts with 3 other answers each, accepted and learned from, on "
+        f"{size} x {size} x {planes}: {held / 2**20:.0f} MB in all, of it arrays "
+        f"{kept / 2**20:.1f} MB; unpacked they were "
+        f"{prompts * size**2 * 5 / 2**20:.0f} MB and more; undo of {steps} steps "
+        f"{'exact' if empty and same else 'WRONG'}"
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two nuclei per image")
     parser.add_argument("--per-image", type=int, default=10, help="nuclei per image")
-    parser.add_argument("--parts", default="planes,volumes,cost")
+    parser.add_argument("--parts", default="planes,volumes,cost,undo")
     parser.add_argument("--crops", type=Path, help="folder to keep embeddings in")
     wanted = parser.parse_args()
     here = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -431,6 +477,8 @@ def main() -> int:
         volumes(root, Counted(wanted.crops))
     if "planes" in parts:
         planes(root, 2 if wanted.quick else wanted.per_image, Counted(wanted.crops))
+    if "undo" in parts:
+        undo(200 if wanted.quick else 2000)
     if "cost" in parts:
         cost(root, 3 if wanted.quick else 9)
     return 0

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from psygnal import SignalInstance
 
 from napari_medfm import encoders, segmenters
-from napari_medfm.core.arguments import path_of, shown
+from napari_medfm.core.arguments import path_of, shown, whole_of
 from napari_medfm.core.calls import Call
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
@@ -64,7 +64,7 @@ from napari_medfm.verbs.taking import annotate_accepted, annotate_labels
 from napari_medfm.verbs.texts import zero_shot
 from napari_medfm.verbs.training import TrainedModel
 from napari_medfm.verbs.verb import Verb
-from napari_medfm.verbs.workspace import Workspace
+from napari_medfm.verbs.workspace import UNDO_BYTES, Workspace
 
 
 class Session:
@@ -82,6 +82,15 @@ class Session:
         "cpu", "cuda", "mps"; the best there is if None.
     offline
         Never touch the network; from the environment if None.
+    undo_bytes
+        Memory that masks, prompts and labels may take with all that undo can bring
+        back. Above it the other answers of old prompts go; masks, prompts and labels
+        always stay.
+
+    Raises
+    ------
+    BadInput
+        If there is no such model, or a setting is of no use.
     """
 
     def __init__(
@@ -91,6 +100,7 @@ class Session:
         cache_dir: str | Path | None = None,
         device: str | None = None,
         offline: bool | None = None,
+        undo_bytes: int = UNDO_BYTES,
     ) -> None:
         self._options: dict[str, Any] = {
             "cache_dir": None if cache_dir is None else path_of(cache_dir, "cache_dir"),
@@ -101,6 +111,7 @@ class Session:
             self.encoder_model(encoder),
             self.segmenter_model(segmenter),
             cache_folder(self._options["cache_dir"]) / "embeddings",
+            whole_of(undo_bytes, "undo_bytes", 0, 2**50),
         )
 
     add_image = Gesture(add_image)

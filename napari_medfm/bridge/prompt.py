@@ -121,7 +121,7 @@ class Prompting:
         mask = self.session_mask
         if mask is None or self._turn is None or self._turn[0] is not mask:
             return 0
-        return self._turn[1]
+        return self._turn[1] if mask.has_alternatives else 0
 
     @property
     def draft(self) -> Draft:
@@ -242,7 +242,7 @@ class Prompting:
     def next_alternative(self) -> None:
         """Show the model's next answer to the same prompt."""
         mask = self.session_mask
-        if mask is None or not mask.alternatives:
+        if mask is None or not mask.has_alternatives:
             self._desk.say("There is no other answer to this prompt")
             return
         turn = (self.turn + 1) % (len(mask.alternatives) + 1)

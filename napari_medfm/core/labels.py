@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box
+from napari_medfm.core.packed import keeping_small
 
 Level = Literal["pixel", "object", "image"]
 
@@ -34,6 +35,7 @@ IGNORE = LabelClass("ignore", -1, "#000000")
 """What is given to it teaches nothing, whatever else was said of it; no class."""
 
 
+@keeping_small("pixels")
 @dataclass(frozen=True, eq=False)
 class Annotation:
     """Pixels, an object or an image that the user gave to a class in one gesture.
@@ -63,6 +65,7 @@ class Annotation:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
+@keeping_small("mask", "within")
 @dataclass(frozen=True, eq=False)
 class Prompt:
     """A wish for one object on one plane, in the plane's pixel positions.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.geometry import Box, Grid
 from napari_medfm.core.labels import LabelClass
+from napari_medfm.core.packed import keeping_small, nbytes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +44,20 @@ class Embedding:
         return self.layers[:, :, -1]
 
 
+@keeping_small("alternatives", later=("data",))
 @dataclass(frozen=True, eq=False)
 class Mask:
     """One object: ``data`` is boolean, of the plane's shape (or the volume's).
+
+    Once newer masks were made, a session packs it: arrays are then read-only.
 
     Parameters
     ----------
     score
         The model's own estimate of its quality, in [0, 1].
     alternatives
-        Other answers to the same prompt, best first.
+        Other answers to the same prompt, best first; a session lets go of those of old
+        prompts when they take too much memory.
     provenance
         Model, weights hash, prompt, program version.
     image_uid
@@ -77,6 +82,23 @@ class Mask:
     stability: float = 1.0
     note: str = ""
     region: Box | None = None
+
+    @property
+    def has_alternatives(self) -> bool:
+        """Whether there are other answers, without unpacking them."""
+        return bool(vars(self)["_alternatives"])
+
+    def drop_alternatives(self) -> int:
+        """Let go of the other answers, the only thing that ever leaves a mask.
+
+        Returns
+        -------
+        int
+            Bytes freed.
+        """
+        held = nbytes_of(self)
+        vars(self)["_alternatives"] = ()
+        return held - nbytes_of(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,7 +66,7 @@ def _can(desk: Desk) -> dict[str, bool]:
         "undo": desk.timeline.can_undo,
         "redo": desk.timeline.can_redo,
         "accept mask": mask is not None and bool(mask.data.any()),
-        "other answer": mask is not None and bool(mask.alternatives),
+        "other answer": mask is not None and mask.has_alternatives,
         "through volume": volume and mask is not None and mask.data.ndim == 2,
         "accept similar": desk.similar.map is not None,
         "accept prediction": desk.live.prediction is not None,

@@ -180,12 +180,27 @@ def accepted_region(  # noqa: PLR0913  one keyword per fact about what is accept
         over, kind = array.dtype == bool, "mask" if array.dtype == bool else "edited"
         if over:
             value = _single_class(labelling, class_name)
+            array, region = _cropped(array, region)
             values = array.astype(_dtype(labelling))
             values *= value
         else:
             values = _class_values(labelling, array)
     made = dict(provenance or {"made_by": "given by the user"})
     return Accepted(image.name, on_plane, values, over, origin or kind, made, region)
+
+
+def _cropped(
+    mask: NDArray[np.bool_], region: Box | None
+) -> tuple[NDArray[np.bool_], Box | None]:
+    """Return a mask without what is false all around it, and where that lies."""
+    around = Box.around(np.asarray(mask if mask.ndim == 2 else mask.any(0)))
+    if around is None:
+        return mask, region
+    row, col = (0.0, 0.0) if region is None else (region.row0, region.col0)
+    place = Box(
+        around.row0 + row, around.col0 + col, around.row1 + row, around.col1 + col
+    )
+    return mask[(..., *around.slices)], place
 
 
 def _in_hand(labelling: Labelling, image: Image, plane: int | None) -> Mask:

@@ -20,10 +20,12 @@ from napari_medfm.core.state import Labelling
 from napari_medfm.engine.crops import CropCache
 from napari_medfm.engine.store import EmbeddingStore
 from napari_medfm.engine.validate import Report
+from napari_medfm.verbs.memory import UndoMemory
 from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.planes import FeatureCache, IndexCache, PlaneReader
 
 T = TypeVar("T")
+UNDO_BYTES = 256 * 2**20
 BACKGROUND = LabelClass("background", 0, "#000000")
 _MOVES: dict[str, Move] = {"undo": "back", "redo": "forth", "forget_past": "forget"}
 
@@ -41,6 +43,8 @@ class Workspace:
         Models by name, loaded on first use.
     embeddings
         Where they are kept; None keeps them in memory only.
+    undo_bytes
+        What undo may hold before the other answers of old prompts go.
 
     Attributes
     ----------
@@ -56,6 +60,8 @@ class Workspace:
         How many changes there were since the session began.
     keeper
         Writes each change down; None where there is no project.
+    memory
+        What masks, prompts and labels hold, those of the past included.
     """
 
     changed = Signal(Change, reemission="queued")
@@ -65,6 +71,7 @@ class Workspace:
         encoder: Model[Encoder],
         segmenter: Model[Segmenter],
         embeddings: Path | None,
+        undo_bytes: int = UNDO_BYTES,
     ) -> None:
         self.encoder = encoder
         self.segmenter = segmenter
@@ -79,6 +86,7 @@ class Workspace:
         self.record: list[Change] = []
         self.taken = 0
         self.keeper: Keeper | None = None
+        self.memory = UndoMemory(undo_bytes)
         self.labelling = Labelling(classes=(BACKGROUND,))
         self._past: list[Labelling] = []
         self._future: list[Labelling] = []
@@ -157,6 +165,7 @@ class Workspace:
         """Take a new labelling; `undo` returns to the one before."""
         self._past.append(self.labelling)
         self._future.clear()
+        self.memory.step(self.labelling, labelling)
         self.labelling = labelling
 
     def amend(self, labelling: Labelling) -> None:
@@ -167,6 +176,7 @@ class Workspace:
         """Let go of all that undo and redo could bring back."""
         self._past.clear()
         self._future.clear()
+        self.memory.count([self.labelling])
 
     def restore(
         self,
@@ -177,6 +187,7 @@ class Workspace:
         """Stand where another session stood, its past and future included."""
         self.labelling = labelling
         self._past, self._future = list(past), list(future)
+        self.memory.count([*self._past, *self._future, labelling])
 
     def undo(self) -> bool:
         """Return to the labelling before the last change; False if there is none."""

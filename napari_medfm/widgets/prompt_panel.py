@@ -76,7 +76,7 @@ class PromptPanel(QWidget):
         some = mask is not None and bool(mask.data.any())
         for part in (self._accept, self._next):
             part.setVisible(some)
-        self._other.setVisible(some and bool(mask and mask.alternatives))
+        self._other.setVisible(some and bool(mask and mask.has_alternatives))
         source = desk.source
         volume = source is not None and source.ndim == 3
         flat = mask is not None and mask.data.ndim == 2
@@ -88,7 +88,7 @@ class PromptPanel(QWidget):
         if some and mask is not None:
             name = desk.chosen_class.name if desk.classes[1:] else "object"
             turn = ""
-            if mask.alternatives:
+            if mask.has_alternatives:
                 turn = (
                     f" Answer {desk.prompt.turn + 1} of {len(mask.alternatives) + 1}."
                 )

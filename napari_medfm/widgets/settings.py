@@ -11,7 +11,7 @@ from napari_medfm.session import Session
 
 
 def session_from_settings() -> Session:
-    """Return a new session with the device, cache folder and offline of the user."""
+    """Return a new session with what the user prefers."""
     try:
         settings: Any = get_plugin_settings("napari-medfm")
     except KeyError:
@@ -22,4 +22,5 @@ def session_from_settings() -> Session:
         cache_dir=Path(folder).expanduser() if folder else None,
         device=None if models.device == "best there is" else str(models.device),
         offline=True if models.offline else None,
+        undo_bytes=int(models.undo_megabytes) << 20,
     )
