@@ -44,6 +44,7 @@ from napari_medfm.verbs.dataset import export_dataset
 from napari_medfm.verbs.doubting import doubtful
 from napari_medfm.verbs.embedding import embed
 from napari_medfm.verbs.exporting import before_export, export_head, export_masks
+from napari_medfm.verbs.faint import annotate_rest
 from napari_medfm.verbs.finding import segment_class, segment_like
 from napari_medfm.verbs.fitting import fit, predict
 from napari_medfm.verbs.gesture import Gesture
@@ -123,6 +124,7 @@ class Session:
     merge_classes = Gesture(merge_classes)
     delete_class = Gesture(delete_class)
     annotate = Gesture(annotate)
+    annotate_rest = Gesture(annotate_rest)
     annotate_image = Gesture(annotate_image)
     use_objects = Gesture(use_objects)
     annotate_object = Gesture(annotate_object)

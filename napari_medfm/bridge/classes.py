@@ -169,5 +169,6 @@ def _mark(annotation: Annotation) -> Mark:
     many = annotation.kind == "mask" or len(pixels) > 1
     what = f"{len(pixels):,} pixels" if many else "click"
     where = "" if plane is None else f", plane {plane + 1}"
-    words = f"{what} at {row:.0f}, {col:.0f}{where}"
+    sure = "" if annotation.weight == 1 else "probably: "
+    words = f"{sure}{what} at {row:.0f}, {col:.0f}{where}"
     return Mark(annotation.id, annotation.image, plane, (row, col), words)

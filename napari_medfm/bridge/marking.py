@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
 
 _REACH = 0.03
+_HATCH = 2
+PROBABLE = 0.25
 
 
 class Marking:
@@ -27,6 +29,7 @@ class Marking:
         self._shown: object = None
         self.radius = 4.0
         self.ignores = False
+        self.doubts = False
 
     @property
     def _target(self) -> LabelClass:
@@ -35,8 +38,37 @@ class Marking:
 
     def ignore(self, ignores: bool) -> None:
         """Have marks say: learn nothing here, whatever else marks it."""
-        self.ignores = ignores
+        self.ignores, self.doubts = ignores, self.doubts and not ignores
         self._desk.changed.emit()
+
+    def doubt(self, doubts: bool) -> None:
+        """Have marks say: probably, and count less."""
+        self.doubts, self.ignores = doubts, self.ignores and not doubts
+        self._desk.changed.emit()
+
+    @property
+    def _weight(self) -> float:
+        return PROBABLE if self.doubts else 1.0
+
+    def rest(self) -> None:
+        """Say that the plane on screen is probably background where nothing is."""
+        desk, here = self._desk, self._desk.here
+        if here is None:
+            return
+        done = desk.act(lambda: desk.session.annotate_rest(here[0], plane=here[1]))
+        if done:
+            desk.live.labels_changed()
+            places = len(desk.session.annotations[-1].pixels)
+            desk.say(
+                f"{places} places with no label near are faint examples of background "
+                "now; your own marks outweigh them. Undo with Ctrl+Z"
+            )
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is marked or accepted on the image in hand."""
+        accepted = self._desk.session.labelling.accepted
+        return bool(self._own()) or any(a.image == self._desk.image for a in accepted)
 
     def _shown_as(self, value: int) -> int:
         """Return the number of a class in the layer of strokes; 0 is no stroke."""
@@ -49,8 +81,11 @@ class Marking:
         if image is None:
             return
         whole = [float(np.floor(v + 0.5)) for v in position]
-        name = self._target.name
-        if desk.act(lambda: desk.session.annotate(image, name, points=[whole])):
+        name, weight = self._target.name, self._weight
+        done = desk.act(
+            lambda: desk.session.annotate(image, name, points=[whole], weight=weight)
+        )
+        if done:
             desk.live.labels_changed()
 
     def erase(self, position: tuple[float, ...]) -> None:
@@ -98,9 +133,11 @@ class Marking:
         drawn = painted(path, self.radius, source.plane_shape)
         flat = np.ravel_multi_index(drawn, source.plane_shape)
         mask = Runs.of_indices(flat, source.plane_shape)
-        name = self._target.name
+        name, weight = self._target.name, self._weight
         done = desk.act(
-            lambda: desk.session.annotate(here[0], name, mask=mask, plane=here[1])
+            lambda: desk.session.annotate(
+                here[0], name, mask=mask, plane=here[1], weight=weight
+            )
         )
         if done:
             desk.live.labels_changed()
@@ -135,14 +172,16 @@ class Marking:
             return
         self._shown = state
         classes = {c.value: c for c in (*desk.classes, IGNORE)}
-        points, colours = [], []
+        points, colours, symbols = [], [], []
         for annotation in self._own():
             if annotation.kind == "points":
                 points.extend(annotation.pixels.tolist())
                 colour = looks.colour_of(classes[annotation.value])
                 colours.extend([colour] * len(annotation.pixels))
+                symbol = "disc" if annotation.weight == 1 else "ring"
+                symbols.extend([symbol] * len(annotation.pixels))
         if points:
-            show_points(desk, "examples", points, colours, ["disc"] * len(points))
+            show_points(desk, "examples", points, colours, symbols)
         else:
             desk.mirror.hide(desk.image, "examples")
         self._show_strokes()
@@ -180,6 +219,8 @@ def _map_of(
         pixels = stroke.pixels
         if plane is not None:
             pixels = pixels[pixels[:, 0] == plane, 1:]
+        if stroke.weight < 1:
+            pixels = pixels[(pixels // _HATCH).sum(1) % 2 == 0]
         found[pixels[:, 0], pixels[:, 1]] = numbers[stroke.value]
     return found
 

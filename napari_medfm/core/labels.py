@@ -53,6 +53,9 @@ class Annotation:
         The plane that an image-level label is about; None for all of the image.
     provenance
         What made a region that was not drawn by hand, as JSON values.
+    weight
+        1 for what is certain; less for what is probable only: it counts so much less in
+        training, and tests nothing.
     """
 
     id: int
@@ -63,6 +66,7 @@ class Annotation:
     pixels: NDArray[np.int32]
     plane: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    weight: float = 1.0
 
 
 @keeping_small("mask", "within")

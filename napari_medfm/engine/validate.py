@@ -168,7 +168,7 @@ class Report:
     balanced_accuracy, log_loss
         Over all classes, balanced.
     label_counts
-        Class name -> labelled pixels that were used.
+        Class name -> labelled pixels that were used, without what is only probable.
     learning_curve
         (groups trained on, balanced accuracy on the others).
     click_curve

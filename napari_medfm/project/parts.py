@@ -48,6 +48,8 @@ class Writer:
             form["plane"] = item.plane
         if item.provenance:
             form["provenance"] = to_form(dict(item.provenance))
+        if item.weight != 1:
+            form["weight"] = item.weight
         return form | {
             "id": item.id,
             "image": item.image,
@@ -203,6 +205,7 @@ class OnImages:
             pixels=self._pixels(form["pixels"], image),
             plane=self._plane(image, form["plane"]) if "plane" in form else None,
             provenance=_record(form["provenance"]) if "provenance" in form else {},
+            weight=_weight(form.get("weight", 1.0)),
         )
 
     def _objects(self, name: Any, form: Any) -> NDArray[np.int32]:
@@ -355,6 +358,13 @@ def _record(form: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadFile("a provenance is no object")
     return found
+
+
+def _weight(form: Any) -> float:
+    weight = _number(form)
+    if not 0 < weight <= 1:
+        raise BadFile("an annotation has no weight")
+    return weight
 
 
 def _number(form: Any) -> float:

@@ -36,6 +36,7 @@ def annotate(  # noqa: PLR0913  one keyword per way to mark a place
     box: ArrayLike | None = None,
     polygon: ArrayLike | None = None,
     provenance: Mapping[str, Any] | None = None,
+    weight: float = 1.0,
 ) -> Deed[int]:
     """Give places on an image to a class, and return the annotation's id.
 
@@ -55,6 +56,9 @@ def annotate(  # noqa: PLR0913  one keyword per way to mark a place
         Corners (n, 2) of an outline.
     provenance
         How a region was made, as JSON values; a `Mask` carries it along.
+    weight
+        1 if it is certain; less, such as 0.25, if it is only probable: it counts so
+        much less in training, and tests nothing. See also `annotate_rest`.
 
     Raises
     ------
@@ -74,6 +78,7 @@ def annotate(  # noqa: PLR0913  one keyword per way to mark a place
     pixels = _PIXELS[given[0]](source, ways[given[0]], plane)
     if not len(pixels):
         raise BadInput("Nothing was marked: give at least one point or painted pixel")
+    sure = weight_of(weight)
     told = None if provenance is None else facts_of(provenance, "provenance")
     carried = told or getattr(mask, "provenance", None)
     made = Annotation(
@@ -84,6 +89,7 @@ def annotate(  # noqa: PLR0913  one keyword per way to mark a place
         kind="points" if points is not None else "mask",
         pixels=pixels,
         provenance=carried or {},
+        weight=sure,
     )
     new = edit.with_annotations(ws.labelling, [made])
 
@@ -93,6 +99,8 @@ def annotate(  # noqa: PLR0913  one keyword per way to mark a place
 
     plane = getattr(mask, "plane", None) if plane is None else plane
     written = {**ways, "plane": plane, "provenance": carried}
+    if sure < 1:
+        written["weight"] = sure
     return Deed(do, (image, class_name), written)
 
 
@@ -127,6 +135,20 @@ def set_threshold(
     bias = float(np.log((1 - chosen) / chosen))
     thresholds = {**ws.labelling.thresholds, (image, value): bias}
     return Deed(lambda: ws.change(ws.labelling.but(thresholds=thresholds)))
+
+
+def weight_of(weight: float) -> float:
+    """Check how much a label counts.
+
+    Raises
+    ------
+    BadInput
+        If it is not above 0 and at most 1.
+    """
+    chosen = number_of(weight, "weight")
+    if not 0 < chosen <= 1:
+        raise BadInput(f"A weight lies above 0 and is 1 at most, got {weight}")
+    return chosen
 
 
 def teaching(labelling: Labelling, name: str) -> LabelClass:

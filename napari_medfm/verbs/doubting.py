@@ -12,7 +12,7 @@ from napari_medfm.core.arguments import whole_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.labels import LabelClass
-from napari_medfm.verbs.examples import Example
+from napari_medfm.verbs.examples import Example, certain
 from napari_medfm.verbs.snapshot import Labels
 from napari_medfm.verbs.workspace import Workspace
 
@@ -73,7 +73,7 @@ def doubtful(ws: Workspace, n: int = 10) -> Work[list[Doubt]]:
     def steps() -> Steps[list[Doubt]]:
         examples, _ = yield from labels.examples()
         yield Progress(0, 1, "comparing labels")
-        return doubts_of(examples, labels.classes)[:count]
+        return doubts_of(certain(examples), labels.classes)[:count]
 
     return Work("Looking for doubtful labels", steps, lambda found: found)
 

@@ -35,6 +35,8 @@ class Example:
         on average 1.
     features
         Of the plane; rows are taken from it when a head asks.
+    weight
+        1 if it is certain, less if it is only probable.
     """
 
     annotation: int
@@ -47,6 +49,7 @@ class Example:
     token_index: NDArray[np.intp]
     token_weight: NDArray[np.float64]
     features: PlaneFeatures
+    weight: float = 1.0
 
     def rows(
         self, kind: Kind, projection: Projection | None = None
@@ -66,13 +69,13 @@ class Example:
         """Return the weight of each of `rows`."""
         if kind in ("filters", "blend"):
             share = self.token_weight.sum() / len(self.pixels)
-            return np.full(len(self.pixels), share)
-        return self.token_weight
+            return np.full(len(self.pixels), share * self.weight)
+        return self.token_weight * self.weight
 
     @cached_property
     def sums(self) -> RidgeSums:
         """What ridge regression needs of its tokens."""
-        return RidgeSums.of(self.rows("tokens"), self.value, self.token_weight)
+        return RidgeSums.of(self.rows("tokens"), self.value, self.weights("tokens"))
 
 
 def examples_of(
@@ -130,6 +133,7 @@ def _example(
         token_index=tokens[chosen].astype(np.intp),
         token_weight=counts / counts.mean(),
         features=features,
+        weight=annotation.weight,
     )
 
 
@@ -138,6 +142,12 @@ def _chosen(seed: list[int], count: int) -> NDArray[np.intp]:
         return np.arange(count)
     rng = np.random.default_rng(seed)
     return np.sort(rng.choice(count, _MOST_ROWS, replace=False))
+
+
+def certain(examples: Sequence[Example]) -> list[Example]:
+    """Return what was labelled for certain; of classes with nothing such, all."""
+    sure = {example.value for example in examples if example.weight == 1}
+    return [e for e in examples if e.weight == 1 or e.value not in sure]
 
 
 def stacked(
@@ -171,7 +181,7 @@ def token_sums(examples: Sequence[Example]) -> RidgeSums:
 def known_tokens(examples: Sequence[Example]) -> NDArray[np.float16]:
     """Return tokens that lie near all labelled ones, for novelty."""
     parts = []
-    for example in examples:
+    for example in [e for e in examples if e.weight == 1] or examples:
         step = -(-len(example.token_index) // _KNOWN_ROWS)
         parts.append(example.features.rows("tokens", example.token_index[::step]))
     return landmarks(np.concatenate(parts))

@@ -17,7 +17,7 @@ from napari_medfm.engine.probability import balanced
 from napari_medfm.engine.projection import Projection
 from napari_medfm.engine.validate import Folds, folds_of
 from napari_medfm.heads.ridge import Ridge
-from napari_medfm.verbs.examples import Example, stacked, token_sums
+from napari_medfm.verbs.examples import Example, certain, stacked, token_sums
 from napari_medfm.verbs.predicting import pixel_logits
 from napari_medfm.verbs.trained import Expert
 
@@ -115,7 +115,7 @@ def held_out(
     values: Sequence[int],
     projections: Projections | None = None,
 ) -> Steps[HeldOut | None]:
-    """Predict every example by experts trained without its group.
+    """Predict every example that is certain by experts trained without its group.
 
     Folds that leave fewer classes to train on are passed over. None if all do: then
     nothing honest can be said.
@@ -128,6 +128,7 @@ def held_out(
     truth: list[NDArray[np.intp]] = []
     number: list[NDArray[np.intp]] = []
     origin: list[NDArray[np.intp]] = []
+    sure = {id(example) for example in certain(examples)}
     for fold in range(folds.count):
         train, test = folds.split(fold)
         if {examples[i].value for i in train} != set(values):
@@ -138,6 +139,8 @@ def held_out(
             fitted.append(fit_part(part, [examples[i] for i in train], projections))
         for i in test:
             example = examples[i]
+            if id(example) not in sure:
+                continue
             pixels = _tested(example)
             scores = pixel_logits(fitted, example.features, pixels)
             for part, score in zip(parts, scores, strict=True):

@@ -17,7 +17,7 @@ from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.engine.judging import judged
 from napari_medfm.engine.pool import EVEN, row_losses
 from napari_medfm.engine.provenance import version
-from napari_medfm.verbs.examples import Example, examples_of
+from napari_medfm.verbs.examples import Example, certain, examples_of
 from napari_medfm.verbs.predicting import pixel_logits
 from napari_medfm.verbs.recipes import (
     PARTS,
@@ -102,7 +102,7 @@ def image_biases(
         Image name -> class value as text -> what to add to its logit there.
     """
     planes: dict[str, dict[int, list[Example]]] = {}
-    for example in examples:
+    for example in certain(examples):
         planes.setdefault(example.image, {}).setdefault(
             id(example.features), []
         ).append(example)
@@ -252,6 +252,7 @@ def _card(examples: Sequence[Example], classes: Sequence[LabelClass]) -> dict[st
             "plane": e.plane,
             "class": names[e.value],
             "gesture": e.gesture,
+            **({} if e.weight == 1 else {"weight": e.weight}),
         }
         for e in examples
     }

@@ -22,7 +22,7 @@ from napari_medfm.engine.validate import (
     dice,
     same_group_neighbours,
 )
-from napari_medfm.verbs.examples import Example
+from napari_medfm.verbs.examples import Example, certain
 from napari_medfm.verbs.predicting import pixel_logits
 from napari_medfm.verbs.recipes import PARTS, HeldOut, fit_part, held_out, honest_logits
 from napari_medfm.verbs.training import CANDIDATES, RECIPES, choose, labelled_classes
@@ -65,7 +65,8 @@ def report(
     clicks = yield from _click_curve(chosen, ordered, values, tested)
     truth, found = tested.index, logits.argmax(1)
     counts = {
-        c.name: sum(len(e.pixels) for e in ordered if e.value == c.value) for c in known
+        c.name: sum(len(e.pixels) for e in certain(ordered) if e.value == c.value)
+        for c in known
     }
     rows = np.concatenate([example.rows("tokens")[:1] for example in ordered])
     ratio = same_group_neighbours(rows, [example.group for example in ordered])
@@ -95,8 +96,8 @@ def _curve(
     for count in range(1, len(groups)):
         yield Progress(count, len(groups), "learning curve")
         train = [e for e in examples if e.group in groups[:count]]
-        test = [e for e in examples if e.group not in groups[:count]]
-        if {e.value for e in train} != set(values):
+        test = certain([e for e in examples if e.group not in groups[:count]])
+        if not test or {e.value for e in train} != set(values):
             continue
         points.append((count, balanced_accuracy(*_tried(recipe, train, test, values))))
     return tuple(points)
@@ -117,7 +118,8 @@ def _click_curve(
         for fold in folds:
             train, test = tested.folds.split(fold)
             first = _first([examples[i] for i in train], share)
-            one, other = _tried(recipe, first, [examples[i] for i in test], values)
+            own = [examples[i] for i in np.unique(tested.example) if i in test]
+            one, other = _tried(recipe, first, own, values)
             truth.append(one)
             found.append(other)
             used.append(len(first))

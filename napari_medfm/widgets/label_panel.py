@@ -37,6 +37,19 @@ class LabelPanel(QWidget):
             lambda: desk.marking.ignore(self._ignore.isChecked()),
             checkable=True,
         )
+        self._doubt = button(
+            "Only probably",
+            "While on, clicks and strokes say what a place probably is: they count a "
+            "quarter, and nothing is tested on them.",
+            lambda: desk.marking.doubt(self._doubt.isChecked()),
+            checkable=True,
+        )
+        self._rest = button(
+            "The rest is probably background",
+            "Spreads faint examples of background over this plane, where no label is "
+            "near. They count a tenth: what you mark outweighs them.",
+            desk.marking.rest,
+        )
         self._click = button(
             "Click examples  (E)",
             "Each click is one example of the chosen class; the prediction follows by "
@@ -63,9 +76,10 @@ class LabelPanel(QWidget):
             self._hint,
             self._classes,
             row(self._click, self._brush),
-            self._ignore,
+            row(self._ignore, self._doubt),
             self._size,
             self._marks,
+            self._rest,
             self._verdict,
             self._threshold,
             self._keep,
@@ -122,6 +136,9 @@ class LabelPanel(QWidget):
         self._brush.setChecked(armed == "brush")
         self._ignore.setChecked(desk.marking.ignores)
         self._ignore.setVisible(armed in {"examples", "brush"} or desk.marking.ignores)
+        self._doubt.setChecked(desk.marking.doubts)
+        self._doubt.setVisible(armed in {"examples", "brush"} or desk.marking.doubts)
+        self._rest.setEnabled(desk.marking.any)
         self._marks.refresh()
         self._size.setVisible(armed == "brush")
         self._size.setValue(desk.marking.radius)

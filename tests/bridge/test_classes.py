@@ -173,3 +173,40 @@ def test_what_is_ignored_teaches_nothing_and_is_seen(desk, editing, disc):
     desk.marking.ignore(False)
     desk.marking.click((70.0, 110.0))
     assert desk.marking.counts[1] == 5
+
+
+def test_what_is_probable_is_hatched_and_counts_less(desk, editing, disc):
+    teach(desk, disc[1])
+    desk.marking.ignore(True)
+    desk.marking.doubt(True)
+    assert not desk.marking.ignores
+    desk.choose_class(1)
+    desk.marking.click((80.0, 110.0))
+    desk.marking.stroke_done([(70.0, 100.0), (70.0, 120.0)])
+    desk.runner.rest()
+    assert [a.weight for a in desk.session.annotations[-2:]] == [0.25, 0.25]
+    symbols = [str(s) for s in shown(desk, "examples").symbol]
+    assert symbols == ["disc"] * 8 + ["ring"]
+    strokes = np.asarray(shown(desk, "strokes").data)
+    drawn = len(desk.session.annotations[-1].pixels)
+    assert 0.4 * drawn < (strokes == 2).sum() < 0.6 * drawn
+    assert editing.marks(1)[0].words.startswith("probably: ")
+    desk.marking.ignore(True)
+    assert not desk.marking.doubts
+
+
+def test_the_rest_becomes_faint_background(desk, disc):
+    assert not desk.marking.any
+    desk.marking.rest()
+    assert "Nothing is labelled" in desk.message
+    teach(desk, disc[1])
+    assert desk.marking.any
+    desk.marking.rest()
+    assert "faint examples of background" in desk.message
+    made = desk.session.annotations[-1]
+    assert (made.value, made.weight) == (0, 0.1)
+    desk.runner.rest()
+    trained = [a.get("weight") for a in desk.session.head.card["annotations"]]
+    assert trained.count(0.1) == 1
+    desk.undo()
+    assert all(a.weight == 1 for a in desk.session.annotations)

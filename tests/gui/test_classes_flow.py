@@ -96,3 +96,24 @@ def test_marks_from_a_layer_and_places_to_ignore(window, disc):
     one.press("Ignore here")
     assert not one.desk.marking.ignores
     one.rest()
+
+
+def test_only_probably_and_the_rest(window, disc):
+    one = window(disc[0])
+    one.desk.live.automatic = False
+    one.desk.add_class("lesion")
+    one.open("Label")
+    one.qtbot.wait(50)
+    one.press("Click examples")
+    one.qtbot.wait(30)
+    one.press("Only probably")
+    one.click(70, 110)
+    one.press("Only probably")
+    one.click(74, 110)
+    one.qtbot.wait(30)
+    assert [a.weight for a in one.desk.session.annotations] == [0.25, 1]
+    one.press("The rest is probably background")
+    rest = one.desk.session.annotations[-1]
+    assert (rest.value, rest.weight) == (0, 0.1)
+    assert len(one.layer("examples").data) == 2 + len(rest.pixels)
+    one.rest()

@@ -40,6 +40,7 @@ NO_MASK = [
     *([["a"]], np.full((40, 48), NAN), object(), np.ones((2, 40, 48, 1), bool)),
 ]
 NO_PATH = ["", 3, NAN, [], {}, b"", "a\0b", "/"]
+NO_WEIGHT = ["1", 0, -1, 1.1, NAN, INF, None, [1], 1j, object()]
 NO_RECIPE = ["magic", "", 3, NAN, ["ridge"], {}]
 NO_LEVEL = ["magic", "", 3, NAN, ["pixel"], "object", "image"]
 NO_SPACING = [
@@ -102,6 +103,17 @@ TABLE = {
             "class_name": NO_NAME,
             "points": NO_POINTS,
             "provenance": ["text", 5, [1]],
+            "weight": NO_WEIGHT,
+        },
+    ),
+    "annotate_rest": (
+        {"image": "x"},
+        {
+            "image": [*NO_NAME, "ct"],
+            "class_name": NO_NAME,
+            "plane": NO_PLANE,
+            "weight": NO_WEIGHT,
+            "gap": ["8", -1, NAN, INF, [8], 1e9, object()],
         },
     ),
     "annotate box": (
