@@ -30,6 +30,29 @@ class LabelPanel(QWidget):
         self._classes.merged.connect(editing.merge)
         self._classes.deleted.connect(editing.delete)
         self._marks = MarkList(desk, editing)
+        self._make_tools()
+        self._make_answer()
+        layout = QVBoxLayout(self)
+        layout.setSpacing(8)
+        for part in (
+            self._hint,
+            self._classes,
+            row(self._click, self._brush),
+            row(self._ignore, self._doubt),
+            self._size,
+            self._marks,
+            self._rest,
+            self._verdict,
+            self._threshold,
+            self._keep,
+            self._accept,
+            self._all,
+        ):
+            layout.addWidget(part)
+
+    def _make_tools(self) -> None:
+        """Make what marks are made with."""
+        desk = self._desk
         self._ignore = button(
             "Ignore here",
             "While on, clicks and strokes mark places that teach nothing, whatever "
@@ -69,24 +92,6 @@ class LabelPanel(QWidget):
         )
         self._size.setRange(1, 40)
         self._size.valueChanged.connect(self._resize)
-        self._make_answer()
-        layout = QVBoxLayout(self)
-        layout.setSpacing(8)
-        for part in (
-            self._hint,
-            self._classes,
-            row(self._click, self._brush),
-            row(self._ignore, self._doubt),
-            self._size,
-            self._marks,
-            self._rest,
-            self._verdict,
-            self._threshold,
-            self._keep,
-            self._accept,
-            self._all,
-        ):
-            layout.addWidget(part)
 
     def _make_answer(self) -> None:
         """Make what the live answer is judged, moved and accepted by."""
