@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from napari_medfm.core.errors import WriteFailed
+from napari_medfm.engine.underway import NEW, OLD, file_underway, folder_underway
 
 
 @contextmanager
@@ -26,26 +25,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     folder = path.parent
-    suffix = "".join(path.suffixes)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(suffix=suffix, prefix=".writing-", dir=folder)
-        os.close(handle)
+        with file_underway(folder, "".join(path.suffixes)) as temporary:
+            yield temporary
+            _sync(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+            _sync(folder)
+    except WriteFailed:
+        raise
     except OSError as error:
         raise _failed(path, error) from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        _sync(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        _sync(folder)
-    except OSError as error:
-        if isinstance(error, WriteFailed):
-            raise
-        raise _failed(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -62,30 +53,34 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+        with folder_underway(path.parent) as temporary:
+            made, old = temporary / NEW, temporary / OLD / path.name
+            made.mkdir()
+            yield made
+            for written in sorted(made.rglob("*")):
+                _sync(written)
+            _exchange(path, made, old)
+            _sync(path.parent)
+    except WriteFailed:
+        raise
     except OSError as error:
         raise _failed(path, error) from error
-    made, old = temporary / "new", temporary / "old"
+
+
+def _exchange(path: Path, made: Path, old: Path) -> None:
+    """Move a folder to its place; what was there goes aside, or back if that fails.
+
+    Killed between the two, the next program to write there finds it and puts it back.
+    """
+    if path.exists():
+        old.parent.mkdir()
+        path.rename(old)
     try:
-        made.mkdir()
-        yield made
-        for written in sorted(made.rglob("*")):
-            _sync(written)
-        if path.exists():
-            path.rename(old)
-        try:
-            made.rename(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
-        _sync(path.parent)
-    except OSError as error:
-        if isinstance(error, WriteFailed):
-            raise
-        raise _failed(path, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        made.rename(path)
+    except OSError:
+        if old.exists():
+            old.rename(path)
+        raise
 
 
 def atomic_bytes(path: str | Path, content: bytes) -> None:

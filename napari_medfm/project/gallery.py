@@ -178,8 +178,9 @@ class Gallery:
             )
         else:
             why = (
-                f"The file of {name!r} is missing: put it back at {where}, or open the "
-                "project with images=FOLDER where it is now; its labels are kept"
+                f"The file of {name!r} is missing: put it back at {where}, or say "
+                "where it is now (in the window Find missing images…, else images=, "
+                "--images); its labels are kept"
             )
         return MissingPixels(told.shape, told.dtype, why)
 

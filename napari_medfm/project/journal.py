@@ -98,10 +98,11 @@ def read_journal(path: Path, *, salvage: bool = False) -> Lines:
 
 def _damaged(path: Path, number: int, error: BadFile) -> BadFile:
     if number == 1:
-        return BadFile(f"{path} is not the journal of a project ({error})")
+        return BadFile(f"{path} is not the journal of a project: {error}")
     return BadFile(
-        f"{path}: line {number} is damaged ({error}). load_project(..., salvage=True) "
-        "opens what comes before it, with the label maps of the last save"
+        f"{path}: line {number} is damaged: {error}. What comes before it can be "
+        "opened, with the label maps of the last save: open it in the window, which "
+        "asks, or with salvage=True"
     )
 
 
@@ -114,11 +115,11 @@ def _entry(line: bytes, chain: str) -> tuple[Any, str]:
         and line.endswith(_END)
         and line[start : start + len(_MIDDLE)] == _MIDDLE
     ):
-        raise BadFile("it is not whole")
+        raise BadFile("a part of it is missing")
     payload = line[start + len(_MIDDLE) : -len(_END)]
     digest = _next(chain, payload)
     if line[len(_START) : start] != digest.encode():
-        raise BadFile("its digest is another")
+        raise BadFile("it was changed since it was written, or is from elsewhere")
     return loads(payload), digest
 
 

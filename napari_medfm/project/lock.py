@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medfm.core.errors import MedfmError
+from napari_medfm.engine.processes import began, is_running
 from napari_medfm.project.layout import LOCK
 
 _LARGEST = 4096
@@ -58,7 +59,7 @@ class Lock:
             os.getpid(),
             platform.node(),
             datetime.now().astimezone().isoformat(timespec="minutes"),
-            _start_of(os.getpid()),
+            began(os.getpid()),
             secrets.token_hex(8),
         )
         with _alone_in(folder):
@@ -135,44 +136,12 @@ def is_alive(holder: Holder) -> bool:
     """
     if not is_here(holder):
         return True
-    if not 0 < holder.pid < 2**31:
-        return False
-    if os.name == "nt":
-        return _alive_on_windows(holder.pid)
-    try:
-        os.kill(holder.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return holder.started == _start_of(holder.pid)
+    return is_running(holder.pid, holder.started)
 
 
 def is_here(holder: Holder) -> bool:
     """Whether a lock is of a program on this computer."""
     return holder.host == platform.node()
-
-
-def _start_of(pid: int) -> str:
-    """When a process began, as Linux counts; empty elsewhere."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("utf-8")
-    except OSError:
-        return ""
-    return text.rpartition(")")[2].split()[19]
-
-
-def _alive_on_windows(pid: int) -> bool:
-    import ctypes
-
-    kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009  only on Windows
-    handle = kernel.OpenProcess(0x1000, False, pid)
-    if not handle:
-        return False
-    code = ctypes.c_ulong()
-    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-    kernel.CloseHandle(handle)
-    return code.value == 259
 
 
 def _message(folder: Path, holder: Holder) -> str:

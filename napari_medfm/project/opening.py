@@ -130,7 +130,7 @@ def _lock(folder: Path, take_over: bool, notes: list[str]) -> Lock | None:
     except OSError as error:
         notes.append(
             f"{folder} cannot be written ({error.strerror or error}): it is open for "
-            'reading; save("OTHER.medfm") keeps what you change'
+            "reading, and what you change is kept when you save it elsewhere"
         )
         return None
 
@@ -215,8 +215,8 @@ def _compare(
         if not salvage:
             raise BadFile(
                 f"{path} ends before the last save: {saved - len(entries)} actions are "
-                "missing. load_project(..., salvage=True) opens the rest, with the "
-                "label maps of that save"
+                "missing. The rest can be opened, with the label maps of that save: "
+                "open it in the window, which asks, or with salvage=True"
             )
         return
     number = _since(entries, saved)

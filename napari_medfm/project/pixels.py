@@ -10,7 +10,6 @@ import hashlib
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ from napari_medfm.core.errors import BadFile
 from napari_medfm.core.image import Pixels
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.engine.rawzarr import blocks_of, open_array, sync_files, write_blocks
+from napari_medfm.engine.underway import folder_underway
 from napari_medfm.project.layout import no_links
 
-WRITING = ".writing-"
 _IN_MEMORY = 2**30
 
 
@@ -52,7 +51,6 @@ def keep_pixels(data: Pixels, place: Callable[[str], Path]) -> Steps[str]:
     """
     parent = place("0" * 64).parent
     parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=WRITING, dir=parent))
     dtype, count = data.dtype.name, len(list(blocks_of(data.shape, data.dtype.name)))
     digest = _start(data.shape, dtype)
 
@@ -61,7 +59,7 @@ def keep_pixels(data: Pixels, place: Callable[[str], Path]) -> Steps[str]:
         digest.update(block.data)
         return block
 
-    try:
+    with folder_underway(parent) as temporary:
         array = temporary / "array"
         yield Progress(0, count, "keeping the pixels")
         blocks = (reading(part) for part in blocks_of(data.shape, dtype))
@@ -70,8 +68,6 @@ def keep_pixels(data: Pixels, place: Callable[[str], Path]) -> Steps[str]:
         target = place(digest.hexdigest())
         if not target.exists():
             array.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     found: str = digest.hexdigest()
     return found
 
@@ -115,13 +111,10 @@ def copy_pixels(source: Path, target: Path) -> None:
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=WRITING, dir=target.parent))
-    try:
+    with folder_underway(target.parent) as temporary:
         shutil.copytree(source, temporary / "array")
         sync_files(temporary)
         os.replace(temporary / "array", target)  # noqa: PTH105  a folder
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _start(shape: Sequence[int], dtype: str) -> Any:

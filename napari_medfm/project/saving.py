@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from napari_medfm.core.state import Labelling
 from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.provenance import version
 from napari_medfm.engine.rawzarr import chunks_of
+from napari_medfm.engine.underway import folder_underway
 from napari_medfm.project.draft import Draft
 from napari_medfm.project.journal import Journal, Lines, new_journal
 from napari_medfm.project.keeping import DONE, Project, entry_of, header_of
@@ -35,7 +35,7 @@ from napari_medfm.project.layout import (
     labels_path,
 )
 from napari_medfm.project.lock import Lock
-from napari_medfm.project.pixels import WRITING, keep_pixels
+from napari_medfm.project.pixels import keep_pixels
 from napari_medfm.project.shelf import Shelf
 from napari_medfm.verbs.labelling import label_map
 from napari_medfm.verbs.models import model_facts
@@ -295,12 +295,9 @@ def _saved(project: Project) -> Saved:
 @contextmanager
 def _temporary(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=WRITING, dir=target.parent))
-    folder.chmod(0o755)
-    try:
+    with folder_underway(target.parent) as folder:
+        folder.chmod(0o755)
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

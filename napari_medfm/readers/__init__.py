@@ -12,6 +12,7 @@ from typing import Any
 from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.readers import dicom, nifti, nrrd, omezarr, picture, tiff
 from napari_medfm.readers._loaded import Loaded, ReaderSpec
+from napari_medfm.readers._others import refusal_of
 
 __all__ = ["Loaded", "ReaderSpec", "read_image", "reader_of", "specs", "suffixes"]
 
@@ -71,6 +72,11 @@ def reader_of(path: str | Path) -> ReaderSpec:
     """
     path = Path(path)
     if path.is_dir():
+        if path.suffix == ".medfm":
+            raise BadInput(
+                f"{path.name} is a project: open it with load_project, `napari-medfm "
+                "open`, or the menu Project"
+            )
         found = (s for s in _SPECS if s.recognises_folder and s.recognises_folder(path))
         return next(found, dicom.SPEC)
     if not path.exists():
@@ -80,11 +86,18 @@ def reader_of(path: str | Path) -> ReaderSpec:
             start = stream.read(_START)
     except OSError as error:
         raise BadFile(f"Could not open {path.name}: {error.strerror}") from error
+    if not start:
+        raise BadFile(f"{path.name} is empty")
+    return _reader_of(path, start)
+
+
+def _reader_of(path: Path, start: bytes) -> ReaderSpec:
     name = path.name.lower()
     named = [s for s in _SPECS if name.endswith(s.suffixes)]
     seen = [s for s in _SPECS if s.recognises(start)]
-    if not start:
-        raise BadFile(f"{path.name} is empty")
+    refusal = refusal_of(path, start if seen else b"")
+    if refusal is not None:
+        raise BadInput(refusal)
     for spec in (*(s for s in named if s in seen), *seen, *named):
         return spec
     raise BadInput(

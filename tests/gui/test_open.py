@@ -7,7 +7,7 @@ import tifffile
 from napari_medfm import Session, app
 from napari_medfm.bridge.finding import desk_of
 from napari_medfm.cli import main
-from napari_medfm.core.errors import BadFile
+from napari_medfm.core.errors import BadFile, BadInput
 
 
 @pytest.fixture
@@ -65,3 +65,55 @@ def test_no_screen(monkeypatch, picture, capsys):
         monkeypatch.delenv(name, raising=False)
     assert main(["open", str(picture)]) == 1
     assert "no screen" in capsys.readouterr().err
+
+
+@pytest.fixture
+def case(picture, tmp_path):
+    session = Session()
+    session.add_image(picture, name="ct")
+    session.add_class("lesion")
+    session.annotate("ct", "lesion", points=[(70, 110)])
+    session.save(tmp_path / "case.medfm")
+    session.close()
+    return tmp_path / "case.medfm"
+
+
+def test_a_project_dropped_on_the_window(
+    make_napari_viewer, case, qtbot, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    viewer = make_napari_viewer(show=True)
+    viewer.add_labels(np.zeros((20, 20), int), name="mine")
+    assert not viewer.open(case, plugin="napari-medfm")
+    qtbot.waitUntil(
+        lambda: bool(desk_of(viewer) and desk_of(viewer).session.project),
+        timeout=20_000,
+    )
+    desk = desk_of(viewer)
+    assert desk.session.project.folder == case
+    assert len(desk.session.annotations) == 1
+    assert "ct" in viewer.layers
+    assert "mine" in viewer.layers
+    desk.runner.close(wait=10)
+    desk.session.close()
+
+
+def test_only_a_project_is_opened_as_one(case, tmp_path):
+    from napari_medfm.readers.napari_reader import napari_get_reader
+    from napari_medfm.widgets.opening import open_project, project_reader
+
+    (tmp_path / "empty.medfm").mkdir()
+    for path in (tmp_path, tmp_path / "empty.medfm", tmp_path / "a.tif", [case, case]):
+        paths = [str(p) for p in path] if isinstance(path, list) else str(path)
+        assert project_reader(paths) is None
+    assert project_reader(str(case)) is open_project
+    assert project_reader([str(case)]) is open_project
+    assert napari_get_reader(str(case)) is None
+
+
+def test_without_a_window_the_way_is_said(case, monkeypatch):
+    from napari_medfm.widgets.opening import open_project
+
+    monkeypatch.setattr("napari.current_viewer", lambda: None)
+    with pytest.raises(BadInput, match=r"no window .* load_project"):
+        open_project(str(case))

@@ -58,7 +58,7 @@ def test_a_missing_image_keeps_its_labels(case, worked, opened, disc_file, tmp_p
     same_state(worked.labelling, again.labelling)
     assert list(again.project.missing) == ["file"]
     np.testing.assert_array_equal(again.labels("file"), worked.labels("file"))
-    with pytest.raises(BadInput, match="images=FOLDER"):
+    with pytest.raises(BadInput, match="Find missing images"):
         again.predict("file")
     again.annotate("file", "lesion", points=[(1, 1)])
     assert again.predict("array").labels.shape == (160, 192)

@@ -23,7 +23,7 @@ import tifffile
 from toys import ToyEncoder, ToySegmenter
 
 from napari_medfm import drafts, load_head
-from napari_medfm.core.image import Image
+from napari_medfm.exporters import export_labels
 from napari_medfm.readers.labels import read_labels
 
 KILLS = int(os.environ.get("NAPARI_MEDFM_KILLS", "9"))
@@ -85,6 +85,7 @@ def test_at_most_the_last_stroke_is_missing(tmp_path, opened, worker):
         met[doing] += 1
         check_projects(folder, opened, strokes)
         check_exports(folder)
+        write_again(folder)
     print(f"{KILLS} kills: {dict(met)}")  # noqa: T201
     assert set(met) == set(MOMENTS)
 
@@ -153,8 +154,17 @@ def check_exports(folder):
         assert load_head(folder / "a.head.safetensors").classes
 
 
-def of_ours(path):
+def write_again(folder):
+    """What the killed program was writing goes with the next file written there."""
+    export_labels(folder / "again.tif", np.ones(SHAPE, np.uint8), flat(), (), {})
+    assert not list(folder.glob(".writing-*"))
+
+
+def flat():
     from napari_medfm.engine.intake import image_of
 
-    image: Image = image_of(np.zeros(SHAPE, np.float32), "x")
-    return read_labels(path, image).values
+    return image_of(np.zeros(SHAPE, np.float32), "x")
+
+
+def of_ours(path):
+    return read_labels(path, flat()).values
