@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_medfm.engine.tiles import Cell
     from napari_medfm.session import Session
 
-_PLANES, _WINDOWS = 2, 8
+_PLANES, _BLOCK = 2, 6
 
 
 def register(commands: options.Commands) -> None:
@@ -84,7 +84,10 @@ Piece = tuple[list[int], "list[Cell]"]
 
 
 def pieces_of(session: Session, name: str, planes: Sequence[int] | None) -> list[Piece]:
-    """Cut the embedding of an image into tasks: some planes, or windows of one."""
+    """Cut the embedding of an image into tasks: some planes, or a block of one.
+
+    The windows around a block are seen for its neighbours too, once for each.
+    """
     from napari_medfm.verbs.planes import is_large
 
     image, reader = session.images[name], session.workspace.planes
@@ -97,8 +100,10 @@ def pieces_of(session: Session, name: str, planes: Sequence[int] | None) -> list
         if tiled is not None:
             ready = tiled.ready()
             cells = [cell for cell in tiled.wanted if cell not in ready]
-            parts = range(0, len(cells), _WINDOWS)
-            found += [([plane], cells[i : i + _WINDOWS]) for i in parts]
+            blocks: dict[Cell, list[Cell]] = {}
+            for row, col in cells:
+                blocks.setdefault((row // _BLOCK, col // _BLOCK), []).append((row, col))
+            found += [([plane], block) for block in blocks.values()]
     return found
 
 

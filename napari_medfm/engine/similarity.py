@@ -16,6 +16,7 @@ from napari_medfm.engine.threads import one_blas_thread
 Floats = NDArray[np.float32]
 Reference = tuple[str, tuple[float, float]]
 _SHRINKAGE = 0.1
+_ANYWAY = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,11 @@ class SimilarityIndex:
 
     @classmethod
     def of(
-        cls, embeddings: Mapping[str, Embedding], *, whiten: bool = True
+        cls,
+        embeddings: Mapping[str, Embedding],
+        *,
+        whiten: bool = True,
+        apart: Sequence[NDArray[np.floating]] = (),
     ) -> SimilarityIndex:
         """Prepare planes that are to be compared with one another.
 
@@ -51,6 +56,11 @@ class SimilarityIndex:
             Centre the tokens of each plane and divide by the covariance within planes,
             shrunk by a tenth towards a multiple of the identity. Without it the map is
             the plain cosine of the encoder's tokens.
+        apart
+            Of planes seen window by window: differences (n, dim) between what two
+            windows said of one place. Tokens are then divided by the covariance of
+            these instead, so that likeness across windows counts as it does within
+            one; how much that matters is measured in ``docs/scale.md``.
 
         Raises
         ------
@@ -66,7 +76,7 @@ class SimilarityIndex:
                 ready = {name: _unit(values) for name, values in rows.items()}
                 return cls(ready, grids, {n: m * 0 for n, m in means.items()}, None)
             centred = {name: values - means[name] for name, values in rows.items()}
-            inverse = _whitening(list(centred.values()))
+            inverse = _whitening(list(centred.values()), apart)
             ready = {name: _unit(values @ inverse) for name, values in centred.items()}
         return cls(ready, grids, means, inverse)
 
@@ -158,20 +168,34 @@ def _rows(embedding: Embedding) -> Floats:
     return tokens.reshape(-1, tokens.shape[-1]).astype(np.float32)
 
 
-def _whitening(centred: Sequence[Floats]) -> Floats:
+def _whitening(
+    centred: Sequence[Floats], apart: Sequence[NDArray[np.floating]] = ()
+) -> Floats:
     """Return the matrix that whitens rows; the identity where they do not vary."""
     from scipy.linalg import solve_triangular
 
-    covariance = sum(values.T @ values for values in centred)
-    matrix = np.asarray(covariance, np.float64) / sum(map(len, centred))
+    matrix = _covariance(centred)
     level = float(np.trace(matrix)) / len(matrix)
     if level <= 1e-12:
         return np.eye(len(matrix), dtype=np.float32)
-    matrix *= 1 - _SHRINKAGE
-    matrix[np.diag_indices_from(matrix)] += _SHRINKAGE * level
+    differ, shrinkage = 0.0 * matrix, _SHRINKAGE
+    if sum(map(len, apart)):
+        differ = _covariance([rows.astype(np.float32) for rows in apart])
+        # The more windows disagree, the less the tokens' own covariance is trusted.
+        shrinkage = max(
+            _SHRINKAGE, min(1.0, float(np.trace(differ / level) / len(differ)))
+        )
+    matrix *= 1 - shrinkage
+    matrix[np.diag_indices_from(matrix)] += shrinkage * level
+    matrix = _ANYWAY * matrix + differ
     root = np.linalg.cholesky(matrix)
     inverse = solve_triangular(root, np.eye(len(root)), lower=True).T
     return np.ascontiguousarray(inverse, np.float32)
+
+
+def _covariance(rows: Sequence[Floats]) -> NDArray[np.float64]:
+    total = sum(values.T @ values for values in rows)
+    return np.asarray(total, np.float64) / sum(map(len, rows))
 
 
 def _unit(values: Floats) -> Floats:

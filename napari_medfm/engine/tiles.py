@@ -1,17 +1,19 @@
 """How a plane too large for one look is cut into windows of the encoder.
 
 The plane is resized as a whole, in thought only, and covered by a grid of tokens. The
-grid is cut into *cells*; each cell's tokens come from one *window* around it, the
-largest that the encoder likes, so that they are taken where they have context on all
-sides. A window at the border is moved inwards. So every token has one window, and a
-window can be computed, kept and lost without the others.
+grid is cut into *cells*. *Windows*, the largest that the encoder likes, lie with their
+middles on the corners of the cells and overlap a little, so that a cell is seen by four
+of them, which are blended where they overlap. A window at the border is moved inwards.
+A cell can be made, kept and lost without the others; neighbours share windows, and so
+are best made one after another.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from napari_medfm.core.geometry import Box, Grid, Resize
 from napari_medfm.core.specs import EncoderSpec
@@ -24,6 +26,7 @@ _FINEST = 2.0
 _MICROMETRES = {"um": 1.0, "µm": 1.0, "micrometer": 1.0, "mm": 1e3, "nm": 1e-3}
 
 Cell = tuple[int, int]
+Corner = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class TilePlan:
     tokens
         (rows, cols) of tokens.
     window, cell
-        (rows, cols) of tokens of a window, and of the part of it that is kept.
+        (rows, cols) of tokens of a window, and of a cell.
     """
 
     plane: tuple[int, int]
@@ -83,15 +86,26 @@ class TilePlan:
         )
         return rows, cols
 
-    def seen(self, cell: Cell) -> tuple[slice, slice]:
-        """Tokens of the grid that the cell's window sees."""
-        starts = (
-            min(max(i * c - (w - c) // 2, 0), n - w)
+    def corners(self, cell: Cell) -> list[Corner]:
+        """First tokens of the windows that see a cell, each once."""
+        rows, cols = (
+            dict.fromkeys(
+                start
+                for start in (min(max(k * c - w // 2, 0), n - w) for k in (i, i + 1))
+                if start < min((i + 1) * c, n) and start + w > i * c
+            )
             for i, c, w, n in zip(
                 cell, self.cell, self.window, self.tokens, strict=True
             )
         )
-        rows, cols = (slice(s, s + w) for s, w in zip(starts, self.window, strict=True))
+        return list(product(rows, cols))
+
+    def seen(self, corner: Corner) -> tuple[slice, slice]:
+        """Tokens of the grid that a window sees."""
+        rows, cols = (
+            slice(start, start + w)
+            for start, w in zip(corner, self.window, strict=True)
+        )
         return rows, cols
 
     def pixels(self, cell: Cell) -> Box:
@@ -116,6 +130,22 @@ class TilePlan:
         """Pixels of the finest level from a position to the middle of a cell."""
         row, col = self.pixels(cell).centre
         return math.hypot(row - near[0], col - near[1])
+
+    def outward(
+        self, near: tuple[float, float], cells: Iterable[Cell], side: int
+    ) -> list[Cell]:
+        """Sort cells by blocks of so many a side, what is near a position first."""
+        away = {cell: self.distance(near, cell) for cell in cells}
+        block: dict[Cell, float] = {}
+        for (row, col), distance in away.items():
+            place = row // side, col // side
+            block[place] = min(block.get(place, math.inf), distance)
+
+        def order(cell: Cell) -> tuple[float, Cell, float]:
+            place = cell[0] // side, cell[1] // side
+            return block[place], place, away[cell]
+
+        return sorted(away, key=order)
 
     def cells_of(self, rows: slice, cols: slice) -> list[Cell]:
         """Cells that hold any of these tokens."""

@@ -1,9 +1,10 @@
-"""Tokens of a large plane on disk, one zarr chunk a window, each kept as it is made.
+"""Tokens of a large plane on disk, one zarr chunk a cell, each kept as it is made.
 
 A folder holds ``header.json`` (what it is), ``layers.zarr`` (float16, raw, one chunk a
-cell of the plan) and ``windows/ROW.COL.json`` (digests of the pixels a window saw and
-of its tokens), written after the chunk: a window counts only when both are there and
-agree. What was killed half-way, cut off or changed is computed again, never trusted.
+cell of the plan) and ``cells/ROW.COL.json`` (digests of the pixels its windows saw and
+of its tokens), written after the chunk: a cell counts only when both are there and
+agree. For some cells ``cells/ROW.COL.apart`` holds what windows disagreed about. What
+was killed half-way, cut off or changed is computed again, never trusted.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.tiles import Cell, TilePlan
 
 Layers = NDArray[np.float16]
-_FORMAT = 2
-_HEADER, _ARRAY, _WINDOWS = "header.json", "layers.zarr", "windows"
+Rows = NDArray[np.float16]
+_FORMAT = 3
+_HEADER, _ARRAY, _CELLS = "header.json", "layers.zarr", "cells"
 _RAW = [{"name": "bytes", "configuration": {"endian": "little"}}]
 _KEYS = {"name": "default", "configuration": {"separator": "/"}}
 _LARGEST_TEXT = 1 << 16
@@ -36,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class WindowStore:
-    """The windows of one plane that are done; safe for several threads and programs.
+    """The cells of one plane that are done; safe for several threads and programs.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ class WindowStore:
     depth
         (layers, dim) of a token.
     key
-        What the windows are of; another folder's content is never taken for it.
+        What the cells are of; another folder's content is never taken for it.
     """
 
     def __init__(
@@ -57,7 +59,8 @@ class WindowStore:
         self._plan, self._key, self._depth = plan, key, depth
         self._lock = threading.Lock()
         self._recent: OrderedDict[Cell, Layers] = OrderedDict()
-        self._digests: dict[Cell, str] = {}
+        self._digests: dict[Cell, tuple[str, ...]] = {}
+        self._apart: dict[Cell, Rows] = {}
         self._folder = folder
         self._array: Any = None
         if folder is not None:
@@ -72,7 +75,7 @@ class WindowStore:
         if self._folder is None:
             return set(self._recent)
         found = set()
-        for path in (self._folder / _WINDOWS).iterdir():
+        for path in (self._folder / _CELLS).iterdir():
             match = re.fullmatch(r"(\d+)\.(\d+)\.json", path.name)
             if match:
                 found.add((int(match[1]), int(match[2])))
@@ -92,14 +95,31 @@ class WindowStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
-            _log.warning("Dropped a window from the cache: %s", error)
+            _log.warning("Dropped a cell from the cache: %s", error)
             return None
         if hashlib.sha256(tokens.data).hexdigest() != facts.get("tokens"):
-            _log.warning("Dropped a damaged window from %s", self._folder)
+            _log.warning("Dropped a damaged cell from %s", self._folder)
             return None
-        self._digests[cell] = str(facts.get("pixels"))
+        self._digests[cell] = tuple(map(str, facts.get("pixels", ())))
         self._remember(cell, tokens)
         return tokens
+
+    def apart(self, cell: Cell) -> Rows | None:
+        """Return what windows disagreed about in a cell (n, dim), or None."""
+        known = self._apart.get(cell)
+        if known is not None or self._folder is None:
+            return known
+        path = self._leaf(self._folder, cell)
+        try:
+            told = _json(path).get("apart")
+            found = np.fromfile(path.with_suffix(".apart"), "<f2")
+        except (OSError, BadFile):
+            return None
+        if hashlib.sha256(found.data).hexdigest() != told:
+            _log.warning("Dropped a damaged cell from %s", self._folder)
+            return None
+        self._apart[cell] = found.reshape(-1, self._depth[1])
+        return self._apart[cell]
 
     def _chunk(self, folder: Path, cell: Cell) -> Layers:
         """Read a cell's chunk, raw as it is: zarr's own way takes five times as long.
@@ -112,24 +132,43 @@ class WindowStore:
         rows, cols = (part.stop - part.start for part in self._plan.kept(cell))
         return np.ascontiguousarray(whole[:rows, :cols])
 
-    def pixels_of(self, cell: Cell) -> str | None:
-        """Return the digest of the pixels that a cell returned by `get` had seen."""
+    def pixels_of(self, cell: Cell) -> tuple[str, ...] | None:
+        """Return the digests of the windows that a cell returned by `get` is of."""
         return self._digests.get(cell)
 
-    def put(self, cell: Cell, tokens: Layers, pixels: str) -> None:
-        """Keep the tokens of a cell, made of pixels with this digest."""
+    def put(
+        self,
+        cell: Cell,
+        tokens: Layers,
+        pixels: tuple[str, ...],
+        apart: Rows | None = None,
+    ) -> None:
+        """Keep the tokens of a cell, made of windows with these digests of pixels.
+
+        Parameters
+        ----------
+        apart
+            What the windows disagreed about (n, dim), where it is to be kept.
+        """
         tokens = np.ascontiguousarray(tokens, "<f2")
         self._digests[cell] = pixels
+        if apart is not None:
+            self._apart[cell] = apart
         if self._folder is not None:
-            facts = {
+            facts: dict[str, Any] = {
                 "pixels": pixels,
                 "tokens": hashlib.sha256(tokens.data).hexdigest(),
             }
             try:
                 self._array[self._plan.kept(cell)] = tokens
-                _replace(self._leaf(self._folder, cell), json.dumps(facts))
+                if apart is not None:
+                    raw = np.ascontiguousarray(apart, "<f2").tobytes()
+                    facts["apart"] = hashlib.sha256(raw).hexdigest()
+                    leaf = self._leaf(self._folder, cell)
+                    _replace(leaf.with_suffix(".apart"), raw)
+                _replace(self._leaf(self._folder, cell), json.dumps(facts).encode())
             except OSError as error:
-                _log.warning("Could not keep a window in %s: %s", self._folder, error)
+                _log.warning("Could not keep a cell in %s: %s", self._folder, error)
         self._remember(cell, tokens)
 
     def _remember(self, cell: Cell, tokens: Layers) -> None:
@@ -146,7 +185,7 @@ class WindowStore:
 
         header = {"format": _FORMAT, "key": self._key}
         try:
-            if _json(folder / _HEADER) == header and (folder / _WINDOWS).is_dir():
+            if _json(folder / _HEADER) == header and (folder / _CELLS).is_dir():
                 return self._checked(folder)
             raise BadFile(f"{folder} is not what it is filed as")
         except FileNotFoundError:
@@ -156,7 +195,7 @@ class WindowStore:
         if folder.is_symlink():
             folder.unlink()
         shutil.rmtree(folder, ignore_errors=True)
-        (folder / _WINDOWS).mkdir(parents=True, exist_ok=True)
+        (folder / _CELLS).mkdir(parents=True, exist_ok=True)
         array = self._created(folder)
         atomic_bytes(folder / _HEADER, json.dumps(header).encode())
         return array
@@ -199,13 +238,13 @@ class WindowStore:
 
     @staticmethod
     def _leaf(folder: Path, cell: Cell) -> Path:
-        return folder / _WINDOWS / f"{cell[0]}.{cell[1]}.json"
+        return folder / _CELLS / f"{cell[0]}.{cell[1]}.json"
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     """Write a file whole, without waiting for the disk: digests find what is lost."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_bytes(content)
     temporary.replace(path)
 
 

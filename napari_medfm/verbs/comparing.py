@@ -43,6 +43,7 @@ class Scene:
         self._samples: dict[str, Embedding] = {}
         self._held: dict[str, Embedding] = {}
         self._tiled: dict[str, TiledPlane] = {}
+        self._apart: list[NDArray[np.float16]] = []
         self._clicked: dict[Reference, NDArray[np.float16]] = {}
         self._bytes = 0
 
@@ -73,6 +74,8 @@ class Scene:
         self._tiled[name] = tiled
         yield from tiled.embed(tiled.wanted if box is None else tiled.cells_of(box))
         sample = yield from tiled.sampled()
+        if name not in self._samples:
+            self._apart.append((yield from tiled.apart()))
         self._samples[name] = _sample(sample[:, None, -1:], tiled.key, self._reader)
         for point in points:
             row, col = (int(np.floor(value + 0.5)) for value in point)
@@ -105,7 +108,7 @@ class Scene:
         self, positive: Sequence[Reference], negative: Sequence[Reference]
     ) -> Scorer:
         """Return what scores tokens (n, dim) of a plane against places clicked."""
-        index = self._indices.of(self._samples)
+        index = self._indices.of(self._samples, self._apart)
 
         def rows(places: Sequence[Reference]) -> Floats:
             found = []
@@ -166,11 +169,11 @@ def _grown(
 ) -> Steps[None]:
     """Embed and score what has no score yet, what lies near a position first."""
     rest = [c for c in tiled.wanted if np.isnan(scores[tiled.plan.kept(c)]).any()]
-    rest.sort(key=partial(tiled.plan.distance, near))
+    rest = tiled.outward(near, rest)
     for done in range(0, len(rest), tiled.batch):
-        yield Progress(done, len(rest), "reading the rest of the slide")
         batch = rest[done : done + tiled.batch]
-        finished(tiled.embed(batch, sample=False))
+        for _ in tiled.embed(batch, sample=False):
+            yield Progress(done, len(rest), "reading the rest of the slide")
         for cell in batch:
             last = finished(tiled.fetched(cell))[:, :, -1]
             found = scorer(name, last.reshape(-1, last.shape[-1]))

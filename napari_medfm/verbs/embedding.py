@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
 from numpy.typing import ArrayLike
 
@@ -97,5 +96,5 @@ def _plane(
         return
     cells = list(tiled.wanted if box is None else tiled.cells_of(box))
     if near is not None:
-        cells.sort(key=partial(tiled.plan.distance, near))
+        cells = tiled.outward(near, cells)
     yield from tiled.embed(cells)

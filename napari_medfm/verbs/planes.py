@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
@@ -21,6 +24,7 @@ from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.similarity import SimilarityIndex
 from napari_medfm.engine.store import EmbeddingStore
 from napari_medfm.engine.tiles import LARGE
+from napari_medfm.verbs.looks import Looks
 from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.tiled import TiledPlane
 
@@ -66,13 +70,17 @@ class IndexCache:
         self._kept: OrderedDict[tuple[str, ...], SimilarityIndex] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, embeddings: Mapping[str, Embedding]) -> SimilarityIndex:
-        """Return the index of these planes, made once."""
+    def of(
+        self,
+        embeddings: Mapping[str, Embedding],
+        apart: Sequence[NDArray[np.float16]] = (),
+    ) -> SimilarityIndex:
+        """Return the index of these planes, made once; see `SimilarityIndex.of`."""
         key = tuple(f"{name}={e.key}" for name, e in sorted(embeddings.items()))
         with self._lock:
             index = self._kept.pop(key, None)
             if index is None:
-                index = SimilarityIndex.of(embeddings)
+                index = SimilarityIndex.of(embeddings, apart=apart)
             self._kept[key] = index
             while len(self._kept) > self._max:
                 self._kept.popitem(last=False)
@@ -91,6 +99,7 @@ class PlaneReader:
     cache: FeatureCache
     _keys: dict[tuple[int, int], str] = field(default_factory=dict)
     _tiled: dict[tuple[int, int], TiledPlane] = field(default_factory=dict)
+    _looks: Looks = field(default_factory=Looks)
     _lock: Any = field(default_factory=threading.Lock)
 
     def tiled(self, image: Image, plane: int) -> TiledPlane | None:
@@ -103,7 +112,7 @@ class PlaneReader:
         with self._lock:
             known = self._tiled.get((image.uid, plane))
             if known is None:
-                known = TiledPlane(image, plane, self.encoder, self.store)
+                known = TiledPlane(image, plane, self.encoder, self.store, self._looks)
                 self._tiled[image.uid, plane] = known
         return known
 

@@ -1,9 +1,10 @@
-"""A plane too large to be held: embedded window by window, read part by part."""
+"""A plane too large to be held: embedded cell by cell, read part by part."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -16,37 +17,47 @@ from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.specs import Encoder
+from napari_medfm.engine.blending import blended, disagreement
 from napari_medfm.engine.features import PlaneFeatures, Standard
 from napari_medfm.engine.resize import resized_part
 from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.store import EmbeddingStore
 from napari_medfm.engine.thumbnails import reduced
-from napari_medfm.engine.tiles import Cell, TilePlan, micrometres, plan_tiles
+from napari_medfm.engine.tiles import Cell, Corner, TilePlan, micrometres, plan_tiles
 from napari_medfm.engine.tissue import tissue_of
 from napari_medfm.engine.windowstore import WindowStore
+from napari_medfm.verbs.looks import Look, Looks
 from napari_medfm.verbs.models import Model
 
-_VERSION = 1
-_SAMPLE = 16
+_VERSION = 2
+_SAMPLE = 8
 _TONE_PIXELS = 256
 _THUMBNAIL = 1024
 _THUMBNAIL_LEVEL = 512
 _BATCH_TOKENS = 1400
+_WIDEST, _LONGEST = 24, 8
 _LARGEST = np.float32(np.finfo(np.float16).max)
 
 
 class TiledPlane:
     """One large plane through one encoder; any thread may use it.
 
-    Every number about the plane as a whole (what features are centred by) comes from
-    an even *sample* of its windows, which are embedded first. So it is the same
-    whichever other windows are done, in whatever order and on whichever machine.
+    Every number about the plane as a whole (what features are centred by, what windows
+    disagree about) comes from an even *sample* of its cells, which are embedded first.
+    So it is the same whichever other cells are done, in whatever order and on whichever
+    machine.
     """
 
     def __init__(
-        self, image: Image, plane: int, model: Model[Encoder], store: EmbeddingStore
+        self,
+        image: Image,
+        plane: int,
+        model: Model[Encoder],
+        store: EmbeddingStore,
+        looks: Looks,
     ) -> None:
         self.image, self.plane, self._model = image, plane, model
+        self._looks, self._pixels = looks, dict[Corner, str]()
         self._verified: set[Cell] = set()
         self._standard: Standard | None = None
         spec = model.get().spec
@@ -57,13 +68,24 @@ class TiledPlane:
         self.key = _key(image, plane, model.get(), self.plan, self._thumbnail)
         depth = (max(1, len(spec.blocks)), spec.dim)
         self._store: WindowStore = store.windows(self.key, self.plan, depth)
+        rows, cols = self.plan.window
+        self._room = looks.room(rows * cols * depth[0] * depth[1] * 2)
 
     @cached_property
     def wanted(self) -> tuple[Cell, ...]:
-        """The cells with tissue, row by row; all of them where there is no glass."""
+        """The cells with tissue, all where there is no glass; row by row, in strips.
+
+        A strip is so narrow that the windows of a row are kept for the next.
+        """
         tissue = tissue_of(self._thumbnail)
         rows, cols = self.plan.cells
-        cells = [(i, j) for i in range(rows) for j in range(cols)]
+        wide = min(_WIDEST, max(1, self._room - 3))
+        cells = [
+            (i, j)
+            for left in range(0, cols, wide)
+            for i in range(rows)
+            for j in range(left, min(left + wide, cols))
+        ]
         if tissue.all():
             return tuple(cells)
         scale = np.divide(tissue.shape, self.plan.plane)
@@ -99,6 +121,15 @@ class TiledPlane:
         """Cells that the tokens around these pixels lie in."""
         return self.plan.cells_of(*self.plan.grid.part(box)[0])
 
+    @property
+    def block(self) -> int:
+        """Cells along a side of a block that is best made as one."""
+        return min(_LONGEST, max(1, math.isqrt(self._room) - 1))
+
+    def outward(self, near: tuple[float, float], cells: Iterable[Cell]) -> list[Cell]:
+        """Sort cells, what is near a position first."""
+        return self.plan.outward(near, cells, self.block)
+
     def ready(self) -> set[Cell]:
         """Return the cells that are embedded already."""
         return self._store.done()
@@ -109,10 +140,17 @@ class TiledPlane:
         known = self.image.source is not None or cell in self._verified
         if tokens is None or known:
             return tokens
-        if self._store.pixels_of(cell) != _digest(self._window(cell)):
+        if self._store.pixels_of(cell) != self._digests(cell):
             return None
         self._verified.add(cell)
         return tokens
+
+    def _digests(self, cell: Cell) -> tuple[str, ...]:
+        """Return the digests of the pixels that the windows of a cell see."""
+        for corner in self.plan.corners(cell):
+            if corner not in self._pixels:
+                self._pixels[corner] = _digest(self._window(corner))
+        return tuple(self._pixels[corner] for corner in self.plan.corners(cell))
 
     @property
     def batch(self) -> int:
@@ -129,15 +167,36 @@ class TiledPlane:
         pending = [cell for cell in order if cell not in ready]
         size = self.batch
         for first in range(0, len(pending), size):
-            yield Progress(
-                len(order) - len(pending) + first,
-                len(order),
-                f"embedding with {self._model.get().spec.title}",
-            )
-            self._embed_batch(pending[first : first + size])
+            done = len(order) - len(pending) + first
+            yield from self._made(pending[first : first + size], done, len(order))
 
-    def _embed_batch(self, cells: list[Cell]) -> None:
-        windows = [self._window(cell) for cell in cells]
+    def _made(self, cells: list[Cell], done: int, total: int) -> Steps[None]:
+        """Embed cells of which so many of all were done before."""
+        corners = [corner for cell in cells for corner in self.plan.corners(cell)]
+        words = f"embedding with {self._model.get().spec.title}"
+        seen: dict[Corner, Look] = {}
+        missing = []
+        for corner in dict.fromkeys(corners):
+            look = self._looks.get(self.key, corner)
+            if look is None:
+                missing.append(corner)
+            else:
+                seen[corner] = look
+        for first in range(0, len(missing), self.batch):
+            yield Progress(done, total, words)
+            seen |= self._looked(missing[first : first + self.batch])
+        layers = {corner: look.tokens for corner, look in seen.items()}
+        for cell in cells:
+            pixels = tuple(seen[c].pixels for c in self.plan.corners(cell))
+            apart = None
+            if cell in self.sample:
+                apart = disagreement(self.plan, cell, layers)
+            self._store.put(cell, blended(self.plan, cell, layers), pixels, apart)
+            self._verified.add(cell)
+
+    def _looked(self, corners: list[Corner]) -> dict[Corner, Look]:
+        """Run the encoder on windows."""
+        windows = [self._window(corner) for corner in corners]
         with self._model.use() as encoder:
             found = encoder.encode(np.stack(windows))
             if not np.isfinite(found).all():
@@ -145,21 +204,18 @@ class TiledPlane:
                     f"{encoder.spec.name} gave values that are not numbers: its "
                     "weights are damaged; fetch them again"
                 )
-        for cell, window, tokens in zip(cells, windows, found, strict=True):
-            kept, seen = self.plan.kept(cell), self.plan.seen(cell)
-            rows, cols = (
-                slice(k.start - s.start, k.stop - s.start)
-                for k, s in zip(kept, seen, strict=True)
-            )
-            layers = np.clip(tokens[rows, cols], -_LARGEST, _LARGEST)
-            self._store.put(cell, layers.astype(np.float16), _digest(window))
-            self._verified.add(cell)
+        looks = {}
+        for corner, window, tokens in zip(corners, windows, found, strict=True):
+            kept = np.clip(tokens, -_LARGEST, _LARGEST).astype(np.float16)
+            looks[corner] = Look(kept, _digest(window))
+            self._looks.put(self.key, corner, looks[corner])
+        return looks
 
-    def _window(self, cell: Cell) -> NDArray[np.float32]:
+    def _window(self, corner: Corner) -> NDArray[np.float32]:
         """Return what the encoder sees, float32 (rows, cols, 3), mirrored beyond."""
         plan, image = self.plan, self.image
         parts, missing = [], []
-        for seen, limit in zip(plan.seen(cell), plan.content, strict=True):
+        for seen, limit in zip(plan.seen(corner), plan.content, strict=True):
             stop = min(seen.stop * plan.patch, limit)
             parts.append(slice(seen.start * plan.patch, stop))
             missing.append((0, seen.stop * plan.patch - stop))
@@ -176,8 +232,7 @@ class TiledPlane:
         """Return the tokens (rows, cols, layers, dim) of a cell: kept, or made now."""
         layers = self.layers(cell)
         if layers is None:
-            yield Progress(0, 1, f"embedding with {self._model.get().spec.title}")
-            self._embed_batch([cell])
+            yield from self._made([cell], 0, 1)
             layers = self.layers(cell)
         if layers is None:
             raise BadFile(f"{self.image.name!r} changes while it is being read")
@@ -230,6 +285,20 @@ class TiledPlane:
             layers = yield from self.fetched(cell)
             found.append(layers.reshape(-1, *layers.shape[2:]))
         return np.concatenate(found)
+
+    def apart(self) -> Steps[NDArray[np.float16]]:
+        """Return what the windows of the sample disagree about, (n, dim)."""
+        yield from self.embed(())
+        found = []
+        for cell in self.sample:
+            yield from self.fetched(cell)
+            if self._store.apart(cell) is None:
+                yield from self._made([cell], 0, 1)
+            apart = self._store.apart(cell)
+            if apart is not None:
+                found.append(apart)
+        dim = self._model.get().spec.dim
+        return np.concatenate([np.zeros((0, dim), np.float16), *found])
 
     def standard(self) -> Steps[Standard]:
         """Return what the features of the whole plane are centred by."""

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import binary_dilation
 from toys import ENCODER, ToyEncoder
 
 from napari_medfm import Session
@@ -53,15 +55,20 @@ def taught(session):
 
 @settings(deadline=None)
 @given(SIZES, st.sampled_from([None, 0.25, 0.7, 3.0]))
-def test_each_token_is_in_one_cell_and_seen_by_its_window(size, mpp):
+def test_each_token_is_in_one_cell_that_windows_cover(size, mpp):
     plan = plan_tiles([size], ENCODER, mpp)
     count = np.zeros(plan.tokens, int)
     for i in range(plan.cells[0]):
         for j in range(plan.cells[1]):
-            kept, seen = plan.kept((i, j)), plan.seen((i, j))
+            kept, seen = plan.kept((i, j)), np.zeros(plan.tokens, bool)
             count[kept] += 1
-            for k, s, n in zip(kept, seen, plan.tokens):
-                assert 0 <= s.start <= k.start < k.stop <= s.stop <= n
+            assert 1 <= len(plan.corners((i, j))) <= 4
+            for corner in plan.corners((i, j)):
+                window = plan.seen(corner)
+                seen[window] = True
+                for part, w, n in zip(window, plan.window, plan.tokens):
+                    assert 0 <= part.start < part.stop == part.start + w <= n
+            assert seen[kept].all()
     assert (count == 1).all()
     assert max(plan.window) * plan.patch <= ENCODER.input_size
 
@@ -70,10 +77,16 @@ def test_each_token_is_in_one_cell_and_seen_by_its_window(size, mpp):
 @given(SIZES)
 def test_inner_tokens_have_context_on_all_sides(size):
     plan = plan_tiles([size], ENCODER)
+    n = plan.tokens[0]
     for i in range(plan.cells[0]):
-        kept, seen, n = plan.kept((i, 0))[0], plan.seen((i, 0))[0], plan.tokens[0]
-        assert seen.start == 0 or kept.start > seen.start
-        assert seen.stop == n or kept.stop < seen.stop
+        windows = [plan.seen(corner)[0] for corner in plan.corners((i, 0))]
+        kept = plan.kept((i, 0))[0]
+        for token in range(kept.start, kept.stop):
+            assert any(
+                (w.start < token or w.start == 0)
+                and (token < w.stop - 1 or w.stop == n)
+                for w in windows
+            )
 
 
 @settings(deadline=None)
@@ -149,21 +162,25 @@ def test_done_windows_are_never_redone(tmp_path, small_is_large, field):
     assert fresh.calls == 0
 
 
-def test_a_cancelled_run_keeps_its_windows(tmp_path, small_is_large, field):
+def test_a_cancelled_run_keeps_its_cells(tmp_path, small_is_large, field):
     image, _ = field
     session, encoder = session_on(tmp_path, image)
-    work = session.embed.work("x")
-    steps = work.steps()
-    for _ in range(3):
+    steps = session.embed.work("x").steps()
+    plane = session.workspace.planes.tiled(session.images["x"], 0)
+    while len(plane.ready()) < 12:
         next(steps)
     steps.close()
+    kept = plane.ready()
     before = encoder.calls
-    assert before == 1
     again, fresh = session_on(tmp_path, image)
     again.embed("x")
     whole, total = session_on(tmp_path / "other", image)
     whole.embed("x")
-    assert before + fresh.calls == total.calls
+    rows, cols = plane.plan.cells
+    assert 12 <= len(kept) < rows * cols
+    assert 0 < fresh.calls < total.calls
+    # Windows around what was done are seen once more.
+    assert before + fresh.calls <= 1.5 * total.calls
 
 
 def test_damaged_windows_are_made_again(tmp_path, small_is_large, field, run):
@@ -175,13 +192,46 @@ def test_damaged_windows_are_made_again(tmp_path, small_is_large, field, run):
     (folder,) = (tmp_path / "embeddings").iterdir()
     chunk = folder / "layers.zarr" / "c" / "0" / "0" / "0" / "0"
     chunk.write_bytes(chunk.read_bytes()[:-3])
-    leaf = folder / "windows" / "0.1.json"
+    leaf = folder / "cells" / "0.1.json"
     leaf.write_text(json.dumps({"tokens": "0" * 64, "pixels": "0"}))
     again, fresh = session_on(tmp_path, image)
     plane = again.workspace.planes.tiled(again.images["x"], 0)
     np.testing.assert_array_equal(run(plane.fetched((0, 0)))[0], good)
+    # Three windows a call; two of the four of the next cell were seen already.
     run(plane.fetched((0, 1)))
-    assert fresh.calls == 2
+    assert fresh.calls == 3
+
+
+def test_disagreements_are_kept_and_not_trusted_blindly(
+    tmp_path, small_is_large, field, run
+):
+    image, _ = field
+    session, _ = session_on(tmp_path, image)
+    session.embed("x")
+    good = run(session.workspace.planes.tiled(session.images["x"], 0).apart())[0]
+    (folder,) = (tmp_path / "embeddings").iterdir()
+    again, fresh = session_on(tmp_path, image)
+    plane = again.workspace.planes.tiled(again.images["x"], 0)
+    np.testing.assert_array_equal(run(plane.apart())[0], good)
+    assert fresh.calls == 0
+    first, *_ = (folder / "cells").glob("*.apart")
+    first.write_bytes(first.read_bytes()[:-7])
+    again, fresh = session_on(tmp_path, image)
+    plane = again.workspace.planes.tiled(again.images["x"], 0)
+    np.testing.assert_array_equal(run(plane.apart())[0], good)
+    assert 0 < fresh.calls <= 2
+
+
+def test_an_embedding_of_the_former_form_is_not_taken(tmp_path, small_is_large, field):
+    image, _ = field
+    session, _ = session_on(tmp_path, image)
+    session.embed("x")
+    (folder,) = (tmp_path / "embeddings").iterdir()
+    header = json.loads((folder / "header.json").read_text())
+    (folder / "header.json").write_text(json.dumps({**header, "format": 2}))
+    again, fresh = session_on(tmp_path, image)
+    again.embed("x")
+    assert fresh.calls > 0
 
 
 def test_another_codec_in_the_cache_is_thrown_away(tmp_path, small_is_large, field):
@@ -462,3 +512,82 @@ def test_embedding_begins_near_a_position(small_is_large, field, tmp_path):
     others = set(tiled_plane.wanted) - set(tiled_plane.sample)
     away = {c: tiled_plane.plan.distance((270, 410), c) for c in others}
     assert min(away, key=away.get) in rest
+
+
+MOODY = replace(ENCODER, name="moody", dim=12)
+
+
+class Moody(ToyEncoder):
+    """What it says of a place hangs on the window around it, and on where it is there.
+
+    As DINOv2's tokens do: most of what two windows say differently of a place is the
+    same for all places that both see.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.spec = MOODY
+        self.ways = np.random.default_rng(7).normal(size=(3, 12)).astype(np.float32)
+
+    def encode(self, batch):
+        content = super().encode(batch)
+        found = np.concatenate([content, content[..., ::-1] ** 2], -1)
+        for window, pixels in zip(found, batch):
+            seed = int(pixels.astype(np.float64).sum() * 1e3) % 2**32
+            mood = np.random.default_rng(seed).normal(size=2)
+            window += (mood @ self.ways[:2]).astype(np.float32) / 8
+            edge = np.abs(np.linspace(-1, 1, len(window)))[:, None, None, None]
+            window += edge**4 * self.ways[2] / 20
+        return found
+
+
+def steps_on_the_ground(values, truth):
+    """How much a map steps from token to token where there is no disc."""
+    ground = ~binary_dilation(truth, iterations=14)[7::14, 7::14]
+    steps = np.abs(np.diff(values, axis=1))
+    return steps[ground[:, 1:] & ground[:, :-1]]
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_similarity_reaches_across_windows(
+    mended, tmp_path, small_is_large, field, monkeypatch
+):
+    image, truth = field
+    if not mended:
+        monkeypatch.setattr(
+            tiled, "blended", lambda plan, cell, looks: one_window(plan, cell, looks)
+        )
+        monkeypatch.setattr(
+            tiled, "disagreement", lambda *_: np.zeros((0, MOODY.dim), np.float16)
+        )
+    session = Session(encoder=Moody(), cache_dir=tmp_path)
+    session.add_image(image, name="x")
+    found = session.similarity("x", at=[(70, 80)], against=[(20, 210)])["x"]
+    near, far = (np.zeros(truth.shape, bool) for _ in range(2))
+    near[:, :130], far[:, 130:] = True, True
+    likes = [
+        np.nanmean(found[...][truth & part]) - np.nanmean(found[...][~truth & part])
+        for part in (near, far)
+    ]
+    assert (likes[1] > 0.9 * likes[0] > 0) == mended
+    assert (steps_on_the_ground(found.values, truth).max() < 0.2) == mended
+
+
+def one_window(plan, cell, looks):
+    """The cell's tokens, each from the window that has it nearest to its middle."""
+    rows, cols = plan.kept(cell)
+    found = None
+    for i in range(rows.start, rows.stop):
+        for j in range(cols.start, cols.stop):
+            corner = min(
+                plan.corners(cell),
+                key=lambda c: max(
+                    abs(p - s - (w - 1) / 2) for p, s, w in zip((i, j), c, plan.window)
+                ),
+            )
+            token = looks[corner][i - corner[0], j - corner[1]]
+            if found is None:
+                size = (rows.stop - rows.start, cols.stop - cols.start)
+                found = np.zeros((*size, *token.shape), np.float16)
+            found[i - rows.start, j - cols.start] = token
+    return found
