@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from napari_medfm.engine import plots
-from napari_medfm.engine.validate import LEAVE_OUT, Report
+from napari_medfm.engine.validate import ALIKE, LEAVE_OUT, Report
 
 _WORDS = ((0.9, "very good"), (0.75, "good"), (0.5, "fair"), (0.0, "poor"))
 _GAIN = 0.03
@@ -16,6 +16,7 @@ _PLAIN = "#2f8fd0"
 def sentences(report: Report) -> tuple[str, ...]:
     """Say how good a recipe was on labels that it had not seen, for a clinician."""
     found = [_tested(report), *_mistakes(report), *_certainty(report), *_gain(report)]
+    found += _alike(report)
     found += [_sentence(warning) for warning in report.warnings]
     return tuple(found)
 
@@ -117,6 +118,17 @@ def _gain(report: Report) -> list[str]:
     return [
         "More marks on these images would bring little; marks on another image would "
         "teach it more."
+    ]
+
+
+def _alike(report: Report) -> list[str]:
+    """Say that features are of tissue; that they are of images, a warning says."""
+    ratio = report.same_group_ratio
+    if report.how != LEAVE_OUT or ratio > ALIKE:
+        return []
+    return [
+        f"What looks alike lies on the same image {ratio:.1f} times as often as by "
+        "chance: it goes by tissue rather than by image."
     ]
 
 

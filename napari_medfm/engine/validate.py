@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Doubles = NDArray[np.float64]
 Counts = tuple[tuple[int, ...], ...]
 LEAVE_OUT = "leave one group out"
+ALIKE = 2.0
 _BLOCKS = 4
 
 
@@ -113,6 +114,16 @@ def same_group_neighbours(
     sizes = np.bincount(index)
     chance = (sizes * (sizes - 1)).sum() / (len(rows) * (len(rows) - 1))
     return float(same / chance) if chance else 1.0
+
+
+def alike_warnings(ratio: float) -> list[str]:
+    """Warn where neighbours share a group much more often than by chance."""
+    if ratio <= ALIKE:
+        return []
+    return [
+        f"neighbours come from the same image {ratio:.1f} times as often as by "
+        "chance: features tell images apart; label more images"
+    ]
 
 
 def confusion(truth: NDArray[Any], found: NDArray[Any], count: int) -> Counts:
@@ -217,5 +228,8 @@ class Report:
             taken = [f"{n} {c}" for n, c in zip(names, row, strict=True) if c]
             lines.append(f"  {name} was taken for: {', '.join(taken)}")
         lines += [f"  {p:.0%} sure: right {r:.0%}" for p, r in self.calibration]
+        if self.how == LEAVE_OUT:
+            ratio = self.same_group_ratio
+            lines.append(f"  neighbours from the same image: {ratio:.1f} x chance")
         lines += [f"  careful: {warning}" for warning in self.warnings]
         return "\n".join(lines)

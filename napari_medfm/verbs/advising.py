@@ -92,11 +92,13 @@ def report(ws: Workspace, head: str = "auto", level: Level = "pixel") -> Work[Re
 
 
 def with_report(ws: Workspace, model: TrainedModel) -> TrainedModel:
-    """Put the newest report into a head's card, if both are of today's labels."""
+    """Put the newest report into a head's card, if it is of its recipe and labels."""
     annotations, found = ws.tested.get(model.level, (None, None))
     learned = {entry.get("id") for entry in model.card.get("annotations", [])}
     own = {a.id for a in ws.labelling.annotations if a.level == model.level}
     if found is None or annotations is not ws.labelling.annotations:
+        return model
+    if found.recipe != model.recipe:
         return model
     same = {c.name for c in model.classes} == set(found.dice)
     if not same or not learned or not learned <= own:

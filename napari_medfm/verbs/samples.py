@@ -22,6 +22,7 @@ from napari_medfm.engine.validate import (
     LEAVE_OUT,
     Folds,
     Report,
+    alike_warnings,
     balanced_accuracy,
     calibration_curve,
     confusion,
@@ -142,10 +143,11 @@ def report_samples(
     chosen = verdict.chosen
     found = tested.logits[chosen].argmax(1)
     pooled = np.stack([s.rows.mean(0) for s in samples])
+    ratio = same_group_neighbours(pooled, [s.group for s in samples])
     warned = (
-        ()
+        alike_warnings(ratio)
         if tested.how == LEAVE_OUT
-        else ("labels of one image only: other images will be harder; label a second",)
+        else ["labels of one image only: other images will be harder; label a second"]
     )
     return Report(
         recipe=chosen,
@@ -155,12 +157,12 @@ def report_samples(
         balanced_accuracy=balanced_accuracy(tested.index, found),
         log_loss=verdict.losses[chosen],
         label_counts={c.name: sum(s.value == c.value for s in samples) for c in known},
-        same_group_ratio=same_group_neighbours(pooled, [s.group for s in samples]),
+        same_group_ratio=ratio,
         confusion=confusion(tested.index, found, len(known)),
         calibration=calibration_curve(
             softmax(tested.logits[chosen]), tested.index, tested.weights
         ),
-        warnings=warned,
+        warnings=tuple(warned),
     )
 
 

@@ -16,6 +16,7 @@ from napari_medfm.engine.probability import softmax
 from napari_medfm.engine.validate import (
     LEAVE_OUT,
     Report,
+    alike_warnings,
     balanced_accuracy,
     calibration_curve,
     confusion,
@@ -28,7 +29,6 @@ from napari_medfm.verbs.recipes import PARTS, HeldOut, fit_part, held_out, hones
 from napari_medfm.verbs.training import CANDIDATES, RECIPES, choose, labelled_classes
 
 _FEW = 10
-_ALIKE = 2.0
 _SHARES = (0.25, 0.5, 1.0)
 _CURVE_FOLDS = 5
 
@@ -168,9 +168,4 @@ def _warnings(
     few = [name for name, count in counts.items() if count < _FEW]
     if few:
         found.append(f"fewer than {_FEW} labelled pixels of {', '.join(few)}")
-    if ratio > _ALIKE:
-        found.append(
-            f"neighbours come from the same image {ratio:.1f} times as often as by "
-            "chance: features tell images apart; label more images"
-        )
-    return tuple(found)
+    return (*found, *alike_warnings(ratio))

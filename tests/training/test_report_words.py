@@ -34,7 +34,9 @@ def test_it_says_what_was_tested_and_what_is_wrong():
     assert "gland <b> was taken for background (33% of its marks)" in text
     assert "too sure of itself" in text
     assert "More marks still help: the last half of them brought 15%" in text
+    assert "lies on the same image 1.0 times as often as by chance" in text
     assert "Careful: few labels." in text
+    assert "neighbours from the same image: 1.0 x chance" in REPORT.lines()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,8 @@ def test_other_reports_are_told_otherwise(changes, words):
 
 def test_nothing_is_said_of_what_is_not_there():
     bare = replace(REPORT, click_curve=(), confusion=(), calibration=(), warnings=())
-    assert len(sentences(bare)) == 1
+    assert len(sentences(replace(bare, how="spatial blocks of one image"))) == 1
+    assert len(sentences(replace(bare, same_group_ratio=3.0))) == 1
 
 
 def test_words_for_dice():
