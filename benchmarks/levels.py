@@ -234,7 +234,7 @@ def main() -> None:
         items = read(Session(cache_dir=args.cache), args.data)
         right = sum(item.value for item in items)
         groups = len({item.group for item in items})
-        print(f"\n{task}: {len(items)} in {groups} groups, {right} of them are")
+        print(f"\n{task}: {len(items)} in {groups} groups, {right} are", flush=True)
         print(f"{'':26}" + "".join(f"{f'k = {k}':>10}" for k in args.labels))
         for name, method in methods(level).items():
             cells = []
