@@ -27,7 +27,7 @@ from napari_medfm.core.state import Labelling
 from napari_medfm.engine.weights import cache_folder
 from napari_medfm.project.draft import keep_draft
 from napari_medfm.project.keeping import Project
-from napari_medfm.project.ledger import Effort, ledger
+from napari_medfm.project.ledger import Effort, ledger, write_ledger
 from napari_medfm.project.saving import save
 from napari_medfm.verbs.accepting import accept
 from napari_medfm.verbs.advising import report, suggest
@@ -362,6 +362,20 @@ class Session:
     def ledger(self) -> tuple[Effort, ...]:
         """Return what labelling cost, for each image: gestures and seconds."""
         return ledger(self.workspace.record, self.labelling)
+
+    def export_ledger(self, path: str | Path) -> Path:
+        """Write the ledger as a table, a .csv file, or as a picture, a .png file.
+
+        Raises
+        ------
+        BadInput
+            If the suffix is another.
+        WriteFailed
+            If the folder cannot be written.
+        """
+        target = path_of(path, "path")
+        write_ledger(target, self.ledger())
+        return target
 
     def close(self) -> None:
         """Let go of the project or draft: others can open it. The session goes on."""

@@ -26,6 +26,15 @@ STUDY_TAGS = {
 }
 
 
+def named_scan(folder):
+    """Write a scan of one slice into a folder; its tags name Jane Doe."""
+    folder.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 2000, (40, 48))
+    made = slice_of(pixels, (0.0, 0.0, 0.0))
+    made.save_as(folder / "1.dcm", enforce_file_format=True)
+    return folder
+
+
 def slice_of(pixels, position, uid="1.2.3", **tags):
     """A CT slice; its stored values are HU + 1024."""
     made = pydicom.Dataset()

@@ -20,16 +20,17 @@ from napari_medfm.commands.applying import (
     encoder_of,
     summary_in,
     targets_of,
+    to_mind,
 )
 from napari_medfm.commands.inputs import Input, inputs_of
 from napari_medfm.core.errors import BadInput, Cancelled
 from napari_medfm.core.jobs import Progress, Steps, Work
-from napari_medfm.engine.provenance import licence_notes, models_in
 from napari_medfm.verbs.headfile import read_head
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
     from napari_medfm.session import Session
+    from napari_medfm.verbs.trained import TrainedModel
 
 WAITING = "waiting"
 
@@ -70,6 +71,15 @@ class Row:
         return self.state == FAILED
 
 
+@dataclass(frozen=True)
+class Minded:
+    """A batch that is not begun before the user has read what to mind."""
+
+    order: Order
+    inputs: tuple[Input, ...]
+    sentences: tuple[str, ...]
+
+
 class Batch:
     """Images to be done with one head, and what became of each."""
 
@@ -80,6 +90,9 @@ class Batch:
         self._outcomes: dict[str, Outcome] = {}
         self._ask: Ask[list[Outcome]] = Ask(desk, "batch", lambda: None)
         self._look: Ask[list[Input]] = Ask(desk, "batch images", lambda: None)
+        self._mind: Ask[list[str]] = Ask(desk, "batch mind", lambda: None)
+        self._minded: Minded | None = None
+        self._agreed: Minded | None = None
 
     # What is to be done
 
@@ -143,47 +156,93 @@ class Batch:
         return None
 
     @property
-    def licence(self) -> str:
-        """What the licences of the head in hand ask for, in a sentence."""
-        head = self._desk.session.head
-        if self.order.head is not None or head is None:
-            return ""
-        notes = licence_notes(models_in(head.card))
-        return "".join(f"The masks are {note}. " for note in notes).strip()
+    def held(self) -> Minded | None:
+        """What waits to be begun, with what to mind; None if nothing does."""
+        held = self._minded
+        now = (self.order, self.inputs)
+        return None if held is None or (held.order, held.inputs) != now else held
 
     # Doing it
 
     @property
     def running(self) -> bool:
         """Whether it is under way."""
-        return self._ask.pending
+        return self._ask.pending or self._mind.pending
 
     def start(self) -> None:
-        """Do what is waiting, and what failed; finished masks stay as they are."""
-        desk, order = self._desk, self.order
+        """Do what is waiting, and what failed; finished masks stay as they are.
+
+        Where there is something to mind, it is `held` until the user agrees, once.
+        """
+        desk = self._desk
         if self.missing is not None:
             desk.say(self.missing)
             return
+        self._minded = None
+        self._mind.begin(self._looking, self._looked, failed=self._ended)
+        desk.changed.emit()
+
+    def _looking(self) -> Work[list[str]]:
+        """Look at what to mind; no mask is made."""
+        head = self._head
+        pairs, out = self._pairs(self.order)
+
+        def steps() -> Steps[list[str]]:
+            yield Progress(0, len(pairs), "reading the head")
+            return (yield from to_mind(_model(head), pairs, out))
+
+        return Work("Looking at what to mind", steps, lambda said: said)
+
+    def _looked(self, said: list[str]) -> None:
+        found = Minded(self.order, self.inputs, tuple(said))
+        if said and found != self._agreed:
+            self._minded = found
+            self._desk.changed.emit()
+        else:
+            self._begin()
+
+    def start_anyway(self) -> None:
+        """Begin what waits."""
+        held, self._minded = self.held, None
+        if held is not None:
+            self._agreed = held
+            self._begin()
+
+    def hold_back(self) -> None:
+        """Write nothing."""
+        self._minded = None
+        self._desk.say("Nothing was written")
+        self._desk.changed.emit()
+
+    def _begin(self) -> None:
         # Another dict: what a run tells late that was stopped is not of this one.
         self._outcomes = {}
+        order = self.order
         self._ask.begin(partial(self._work, order), self._done, failed=self._ended)
-        desk.changed.emit()
+        self._desk.changed.emit()
 
     def stop(self) -> None:
         """Stop after the step under way; what is finished stays."""
         if self.running:
+            self._desk.runner.cancel(self._mind.key)
             self._desk.runner.cancel(self._ask.key)
             self._ended(Cancelled(""))
 
-    def _work(self, order: Order) -> Work[list[Outcome]]:
-        session, desk = self._desk.session, self._desk
-        inputs, out = self.inputs, order.out
-        if out is None:
-            raise BadInput("Choose a folder for the masks")
-        targets = targets_of(inputs, out, order.suffix)
-        pairs = [(i.path, target) for i, target in zip(inputs, targets, strict=True)]
-        head = session.head if order.head is None else order.head
+    @property
+    def _head(self) -> Any:
+        return self._desk.session.head if self.order.head is None else self.order.head
 
+    def _pairs(self, order: Order) -> tuple[list[tuple[Path, Path]], Path]:
+        """Return images and masks, and the folder of these."""
+        if order.out is None:
+            raise BadInput("Choose a folder for the masks")
+        targets = targets_of(self.inputs, order.out, order.suffix)
+        pairs = zip((item.path for item in self.inputs), targets, strict=True)
+        return list(pairs), order.out
+
+    def _work(self, order: Order) -> Work[list[Outcome]]:
+        session, desk, head = self._desk.session, self._desk, self._head
+        pairs, out = self._pairs(order)
         outcomes = self._outcomes
 
         def tell(outcome: Outcome) -> None:
@@ -222,9 +281,13 @@ class Batch:
         return ", ".join(said) or "no images"
 
 
+def _model(head: Any) -> TrainedModel:
+    return read_head(head) if isinstance(head, Path) else head
+
+
 def _run(session: Session, head: Any, overwrite: bool) -> Applying:
     """Make a session of its own for the batch, with the encoder that the head needs."""
-    model = read_head(head) if isinstance(head, Path) else head
+    model = _model(head)
     if model.level != "pixel":
         raise BadInput(
             f"This head is of level {model.level!r}: a batch writes masks, and takes "

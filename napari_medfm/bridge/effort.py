@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_medfm.bridge.asking import Ask
 from napari_medfm.core.jobs import Progress, Steps, Work
-from napari_medfm.project.ledger import ledger, write_csv, write_plot
+from napari_medfm.project.ledger import ledger, write_ledger
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
@@ -46,8 +46,7 @@ class EffortOut:
 
             def steps() -> Steps[Path]:
                 yield Progress(0, 1, f"writing {path.name}")
-                write = write_csv if suffix == ".csv" else write_plot
-                write(path, ledger(record, state))
+                write_ledger(path, ledger(record, state))
                 return path
 
             return Work("Adding up the effort", steps, lambda written: written)

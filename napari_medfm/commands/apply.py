@@ -11,16 +11,18 @@ from napari_medfm.commands import cluster, levels, options
 from napari_medfm.commands.applying import (
     FAILED,
     FORMATS,
+    PREDICTIONS,
     SUMMARY,
     Applying,
     Outcome,
     encoder_of,
     summary_in,
     targets_of,
+    to_mind,
     write_summary,
 )
 from napari_medfm.commands.inputs import inputs_of
-from napari_medfm.commands.say import UsageError, finish, say, table, warn
+from napari_medfm.commands.say import UsageError, agreed, finish, say, table, warn
 from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.jobs import finished
 
@@ -39,7 +41,9 @@ def register(commands: options.Commands) -> None:
         "already made of this very image is left as it is, so that an interrupted run "
         f"can be started again. DIR/{SUMMARY} tells what became of each. A head of "
         "whole images or of objects writes one table, predictions.csv; for objects, "
-        "say which there are with --objects.",
+        "say which there are with --objects. What to mind (licences of the models, "
+        "names of patients in names of files) is said before anything is written, and "
+        "asked about unless --yes is given.",
     )
     parser.add_argument("head", type=Path, metavar="HEAD")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
@@ -54,6 +58,9 @@ def register(commands: options.Commands) -> None:
         metavar="DIR",
         help="folder with a label image for each image, of the same name, for heads "
         "of objects",
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="do not ask where there is something to mind"
     )
     options.add_session(parser)
     options.add_image_facts(parser)
@@ -76,12 +83,13 @@ def run(args: Namespace) -> int:
             "of objects, and they need it"
         )
     args.encoder = encoder_of(model)
+    pairs = [(item.path, target) for item, target in zip(inputs, targets, strict=True)]
+    _mind(args, model, pairs)
     if model.level != "pixel":
         session = options.session_of(args)
         session.use_head(model)
         return levels.run(args, session, model, inputs)
     summary = summary_in(args.out)
-    pairs = [(item.path, target) for item, target in zip(inputs, targets, strict=True)]
     outcomes: list[Outcome] = []
     with cluster.client_of(args) as client:
         for outcome in _outcomes(client, model, pairs, args):
@@ -94,6 +102,26 @@ def run(args: Namespace) -> int:
     failed = sum(outcome.result == FAILED for outcome in outcomes)
     say(f"{len(outcomes) - failed} of {len(outcomes)} images done, masks in {args.out}")
     return 1 if failed else 0
+
+
+def _mind(args: Namespace, model: TrainedModel, pairs: list[tuple[Path, Path]]) -> None:
+    """Say what to mind before anything is written, and ask whether to go on.
+
+    Raises
+    ------
+    UsageError
+        If there is something, and nobody can answer.
+    MedfmError
+        If the user does not want to.
+    """
+    if model.level != "pixel":
+        pairs = [(path, args.out / PREDICTIONS) for path, _ in pairs]
+    steps = to_mind(model, pairs, args.out)
+    said = finish(steps, "Looking at what to mind")
+    for text in said:
+        warn(text)
+    if said and not args.yes and not agreed("Go on?", "to write all the same"):
+        raise MedfmError("Nothing was written")
 
 
 def _outcomes(

@@ -14,12 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_medfm.commands.inputs import Input
+from napari_medfm.commands.inputs import Input, stem_of
 from napari_medfm.commands.say import Stopwatch, UsageError
 from napari_medfm.core.errors import BadFile, BadInput, WriteFailed
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.lazy import counts_of
 from napari_medfm.engine.atomic import atomic_bytes
+from napari_medfm.engine.provenance import licence_notes, models_in
+from napari_medfm.exporters import format_of, patient_sentences
+from napari_medfm.exporters._format import ExportFormat
 
 if TYPE_CHECKING:
     from napari_medfm.session import Session
@@ -29,7 +32,8 @@ FORMATS = (
     *("nii.gz", "nii", "nrrd", "seg.nrrd", "tif", "ome.tif", "png", "ome.zarr"),
     *("dcm", "coco.json", "polygons.json", "geojson"),
 )
-SUMMARY = "apply-summary.csv"
+SUMMARY, PREDICTIONS = "apply-summary.csv", "predictions.csv"
+_SHOWN = 5
 FAILED, WRITTEN, THERE = "failed", "written", "there already"
 _EXPECTED = (BadFile, BadInput, WriteFailed, MemoryError)
 
@@ -114,6 +118,47 @@ def encoder_of(model: TrainedModel) -> str:
     if not isinstance(encoder, str):
         raise BadFile("The head does not say which encoder it needs")
     return encoder
+
+
+def to_mind(
+    model: TrainedModel, pairs: Sequence[tuple[Path, Path]], out: Path
+) -> Steps[list[str]]:
+    """Return, in plain sentences, what to mind before the files of a run are written.
+
+    Licences of the models, and what in names would tell who a patient is; of each
+    image the DICOM tags are looked at, no pixels.
+
+    Parameters
+    ----------
+    pairs
+        (image, mask); (image, table) for heads that write tables.
+    out
+        Folder that the masks are below.
+    """
+    notes = licence_notes(models_in(model.card))
+    said = [
+        f"What this head makes is {note}: the files inherit that." for note in notes
+    ]
+    concerned = 0
+    for number, (path, target) in enumerate(pairs):
+        yield Progress(number, len(pairs), f"what to mind about {path.name}")
+        where = target.relative_to(out).as_posix()
+        chosen, name = _format_of(target), stem_of(path)
+        found = patient_sentences(where, name, path, chosen)
+        # Summary and tables name each image by its whole path.
+        found = found or patient_sentences(path.as_posix(), name, path, chosen)
+        concerned += bool(found)
+        said += found if concerned <= _SHOWN else []
+    more = concerned - _SHOWN
+    if more > 0:
+        images = "1 more image" if more == 1 else f"{more} more images"
+        said.append(f"The like holds for {images}.")
+    return list(dict.fromkeys(said))
+
+
+def _format_of(target: Path) -> ExportFormat | None:
+    """Return the format of a mask; None for a table."""
+    return None if target.name == PREDICTIONS else format_of(target)
 
 
 class Applying(NamedTuple):

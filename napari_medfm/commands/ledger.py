@@ -31,7 +31,7 @@ def register(commands: options.Commands) -> None:
 
 def run(args: Namespace) -> int:
     """Print the ledger, and write it where asked."""
-    from napari_medfm.project.ledger import Effort, write_csv, write_plot
+    from napari_medfm.project.ledger import Effort, write_ledger
 
     for path, suffix in ((args.csv, ".csv"), (args.plot, ".png")):
         if path is None:
@@ -44,10 +44,7 @@ def run(args: Namespace) -> int:
     header = [field.name for field in fields(Effort)]
     rows = [astuple(effort) for effort in efforts]
     table(header, [["" if cell is None else cell for cell in row] for row in rows])
-    if args.csv is not None:
-        write_csv(args.csv, efforts)
-        say(f"wrote {args.csv}")
-    if args.plot is not None:
-        write_plot(args.plot, efforts)
-        say(f"wrote {args.plot}")
+    for path in filter(None, (args.csv, args.plot)):
+        write_ledger(path, efforts)
+        say(f"wrote {path}")
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medfm.commands import options
+from napari_medfm.commands.applying import PREDICTIONS
 from napari_medfm.commands.inputs import Input, stem_of
 from napari_medfm.commands.say import UsageError, say, warn
 from napari_medfm.core.errors import BadFile, BadInput, WriteFailed
@@ -28,7 +29,7 @@ def run(
     """Classify every image, or its objects; 1 if one failed."""
     from napari_medfm.verbs.ranking import write_table
 
-    target = args.out / "predictions.csv"
+    target = args.out / PREDICTIONS
     if target.exists() and not args.overwrite:
         raise UsageError(f"{target} exists: choose another --out, or add --overwrite")
     rows: Rows = []

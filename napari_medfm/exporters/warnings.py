@@ -45,33 +45,43 @@ def sentences_about(
     notes = provenance.get("licence_notes") or ()
     return [
         *(f"These labels are {note}: the file inherits that." for note in notes),
-        *patient_sentences(path, image, chosen),
+        *patient_sentences(path.name, image.name, image.source, chosen),
         *losses(image, chosen),
     ]
 
 
-def patient_sentences(path: Path, image: Image, chosen: ExportFormat) -> list[str]:
+def patient_sentences(
+    file: str, image: str, source: Path | None, chosen: ExportFormat | None
+) -> list[str]:
     """Return what would tell who the patient is.
 
     Only what the image's own DICOM tags say can be recognised.
+
+    Parameters
+    ----------
+    file
+        Name of the file, or its place below a folder.
+    image
+        Name of the image.
+    source
+        File or folder of the image.
+    chosen
+        Format of the file; None for a table.
     """
-    tags = identity_of(image.source)
+    tags = identity_of(source)
     if not tags:
         return []
     said = []
-    if chosen.name == "dicom-seg":
+    if chosen is not None and chosen.name == "dicom-seg":
         copied = [IDENTIFYING[name] for name in _COPIED if name in tags]
         if copied:
             said.append(
-                f"{path.name} carries the {_and(copied)} of its source images, as "
+                f"{file} carries the {_and(copied)} of its source images, as "
                 "DICOM asks: do not pass it on unless you may pass them on."
             )
     for text, where in (
-        (path.name, f"the file name {path.name!r}"),
-        (
-            image.name,
-            f"the image's name {image.name!r}, which the file and its record hold,",
-        ),
+        (file, f"the file name {file!r}"),
+        (image, f"the image's name {image!r}, which the file and its record hold,"),
     ):
         seen = sorted(set(_named_in(text, tags)))
         if seen:

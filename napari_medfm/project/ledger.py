@@ -11,6 +11,7 @@ from typing import Any
 
 from napari_medfm.core.calls import Call
 from napari_medfm.core.changes import Change
+from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.atomic import atomic_bytes
@@ -191,6 +192,22 @@ def _unchanged(state: Labelling, image: Image) -> float | None:
     before, now = label_map(state.but(accepted=offered), image), label_map(state, image)
     either = (before != 0) | (now != 0)
     return round(float((before == now)[either].mean()), 4) if either.any() else 1.0
+
+
+def write_ledger(path: Path, efforts: Sequence[Effort]) -> None:
+    """Write a table or a picture, as the suffix says.
+
+    Raises
+    ------
+    BadInput
+        If the suffix is neither .csv nor .png.
+    WriteFailed
+        If the folder cannot be written.
+    """
+    write = {".csv": write_csv, ".png": write_plot}.get(path.suffix.lower())
+    if write is None:
+        raise BadInput(f"A ledger is a .csv or a .png file, not {path.name!r}")
+    write(path, efforts)
 
 
 def write_csv(path: Path, efforts: Sequence[Effort]) -> None:

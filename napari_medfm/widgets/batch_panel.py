@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_medfm.bridge.batch import Row
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.commands.applying import FORMATS
+from napari_medfm.widgets.mind import Mind
 from napari_medfm.widgets.parts import Hint, button, row
 
 _HEADS = "Heads (*.head.safetensors *.safetensors)"
@@ -47,7 +48,7 @@ class BatchPanel(QWidget):
         self._stop = button(
             "Stop", "Stops; what is finished stays. Start goes on.", desk.batch.stop
         )
-        self._licence = Hint()
+        self._mind = Mind(desk.batch.start_anyway, desk.batch.hold_back)
         self._detail = Hint()
         self._detail.setAccessibleName("About the image chosen in the table")
         layout = QVBoxLayout(self)
@@ -59,7 +60,7 @@ class BatchPanel(QWidget):
             row(QLabel("Masks as"), self._format),
             row(QLabel("Into"), self._out),
             self._overwrite,
-            self._licence,
+            self._mind,
             row(self._start, self._stop),
             self._table,
             self._detail,
@@ -151,10 +152,12 @@ class BatchPanel(QWidget):
         choices = (self._head, self._files, self._folders, self._clear, self._format)
         for part in (*choices, self._out, self._overwrite):
             part.setEnabled(not running)
-        self._start.setEnabled(missing is None and not running)
         self._stop.setEnabled(running)
-        self._licence.setVisible(bool(batch.licence))
-        self._licence.setText(batch.licence)
+        held = batch.held
+        told = () if held is None else held.sentences
+        self._mind.show_what(held, "Before the masks are written:", told)
+        ready = missing is None and not running and held is None
+        self._start.setEnabled(ready)
         self._fill(batch.rows)
         self._show_detail()
 

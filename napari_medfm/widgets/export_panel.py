@@ -8,7 +8,6 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QFileDialog,
-    QFrame,
     QLabel,
     QVBoxLayout,
     QWidget,
@@ -17,7 +16,8 @@ from qtpy.QtWidgets import (
 from napari_medfm.bridge.catalogue import restricted
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.importing import KINDS
-from napari_medfm.widgets.parts import Hint, bring_into_view, button, row
+from napari_medfm.widgets.mind import Mind
+from napari_medfm.widgets.parts import Hint, button, row
 
 _HEADS = "Heads (*.head.safetensors *.safetensors)"
 
@@ -50,7 +50,8 @@ class ExportPanel(QWidget):
         self._licence = Hint()
         self._making = Hint()
         self._making.setAccessibleName("How the labels were made")
-        self._make_mind()
+        exporting = desk.exporting
+        self._mind = Mind(exporting.write_anyway, exporting.hold_back)
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         for part in (
@@ -65,7 +66,6 @@ class ExportPanel(QWidget):
         ):
             layout.addWidget(part)
         self._offered: object = None
-        self._seen: object = None
 
     def _make_files(self) -> None:
         """Make the buttons for heads, labels and the script."""
@@ -92,27 +92,6 @@ class ExportPanel(QWidget):
             "Copies a script that does all of this again, without the window.",
             self._copy_script,
         )
-
-    def _make_mind(self) -> None:
-        """Make what is shown before a file is written that has something to mind."""
-        exporting = self._desk.exporting
-        self._warning = Hint()
-        self._warning.setAccessibleName("What to mind before the file is written")
-        self._mind = QFrame()
-        self._mind.setFrameShape(QFrame.Shape.StyledPanel)
-        inside = QVBoxLayout(self._mind)
-        inside.addWidget(self._warning)
-        inside.addWidget(
-            row(
-                button(
-                    "Write anyway",
-                    "Writes the file, knowing what is said above.",
-                    exporting.write_anyway,
-                ),
-                button("Cancel", "Writes nothing.", exporting.hold_back),
-            )
-        )
-        self._mind.hide()
 
     def refresh(self) -> None:
         """Show what there is to export."""
@@ -142,13 +121,8 @@ class ExportPanel(QWidget):
         self._making.setVisible(bool(making))
         self._making.setText(making)
         held = desk.exporting.held
-        self._mind.setVisible(held is not None)
-        if held is not None:
-            lines = "\n".join(f"• {sentence}" for sentence in held.sentences)
-            self._warning.setText(f"Before {held.path.name} is written:\n{lines}")
-        if held is not None and held is not self._seen:
-            bring_into_view(self._mind)
-        self._seen = held
+        title = "" if held is None else f"Before {held.path.name} is written:"
+        self._mind.show_what(held, title, held.sentences if held is not None else ())
         titles = restricted(desk.session)
         self._licence.setVisible(bool(titles))
         self._licence.setText(

@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from held import HeldRunner
 from napari.components import ViewerModel
+from slices import named_scan
 from toys import ToyEncoder, ToySegmenter
 
 from napari_medfm.bridge.desk import Desk
@@ -128,20 +129,85 @@ def test_stop_leaves_the_rest_waiting_and_start_goes_on(disc, folder, tmp_path):
     desk.batch.change(out=tmp_path / "masks", suffix="tif")
     desk.batch.start()
     assert desk.batch.running
+    desk.runner.finish("batch mind")
+    assert desk.batch.running
     desk.batch.stop()
     assert not desk.batch.running
     assert "goes on where it stopped" in desk.message
     assert states(desk)["a.tif"] == "waiting"
     desk.batch.start()
+    desk.runner.finish("batch mind")
     desk.runner.finish("batch")
     assert states(desk)["a.tif"] == "written"
 
 
-def test_licences_of_the_head_are_said_before(disc):
+@pytest.fixture
+def restricted(disc, folder, tmp_path):
+    """A batch with a head whose licence has something to say."""
     encoder = ToyEncoder()
     encoder.spec = replace(encoder.spec, commercial=False)
-    assert "non-commercial" in taught(disc, InlineRunner(), encoder).batch.licence
-    assert taught(disc, InlineRunner()).batch.licence == ""
+    desk = taught(disc, InlineRunner(), encoder)
+    desk.batch.add([folder])
+    desk.batch.change(out=tmp_path / "masks", suffix="tif")
+    return desk
+
+
+def test_what_to_mind_is_agreed_to_before_the_first_mask(restricted, tmp_path):
+    desk, out = restricted, tmp_path / "masks"
+    desk.batch.start()
+    (sentence,) = desk.batch.held.sentences
+    assert "derived with a non-commercial model: toy-encoder" in sentence
+    assert not out.exists()
+    assert not desk.batch.running
+    desk.batch.start_anyway()
+    assert states(desk)["a.tif"] == "written"
+    desk.batch.start()
+    assert desk.batch.held is None, "agreed to once"
+    assert states(desk)["a.tif"] == "there already"
+
+
+def test_what_to_mind_is_asked_again_for_another_order(restricted, tmp_path):
+    desk, other = restricted, tmp_path / "other"
+    desk.batch.start()
+    desk.batch.start_anyway()
+    desk.batch.change(out=other)
+    desk.batch.start()
+    assert desk.batch.held
+    desk.batch.hold_back()
+    assert desk.batch.held is None
+    assert desk.message == "Nothing was written"
+    desk.batch.start_anyway()
+    assert not other.exists()
+    desk.batch.start()
+    desk.batch.change(suffix="nii.gz")
+    assert desk.batch.held is None, "it was about another order"
+
+
+def test_names_of_patients_are_looked_for_before(desk, tmp_path):
+    for number in range(8):
+        named_scan(tmp_path / "scans" / f"doe {number}")
+    desk.batch.add([tmp_path / "scans"])
+    assert len(desk.batch.inputs) == 8
+    desk.batch.change(out=tmp_path / "masks", suffix="tif")
+    desk.batch.start()
+    *said, more = desk.batch.held.sentences
+    assert "the file name 'doe 0.tif' comes from the patient's name" in said[0]
+    assert more == "The like holds for 3 more images."
+    assert not (tmp_path / "masks").exists()
+
+
+def test_names_of_patients_are_seen_in_paths_and_in_neutral_ones_are_not(
+    desk, tmp_path
+):
+    named_scan(tmp_path / "Jane Doe" / "scan")
+    named_scan(tmp_path / "neutral" / "scan")
+    for folder, count in (("Jane Doe", 1), ("neutral", 0)):
+        desk.batch.clear()
+        desk.batch.add([tmp_path / folder])
+        desk.batch.change(out=tmp_path / folder / "masks", suffix="tif")
+        desk.batch.start()
+        held = desk.batch.held
+        assert (0 if held is None else len(held.sentences)) == count
 
 
 def test_a_head_of_images_is_refused_with_the_reason(desk, folder, tmp_path):

@@ -1,5 +1,6 @@
 """Images in, masks out, from the shell."""
 
+import io
 import json
 
 import nibabel as nib
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from slices import named_scan
 from toys import ToyTracker
 
 from napari_medfm import segmenters
@@ -213,6 +215,54 @@ def test_apply(shell, head_file, disc_file, tmp_path, suffix):
     assert dice(pixels == 1, truth) > 0.8
     record = json.loads((out / f"{mask.name}.provenance.json").read_text())
     assert record["head"]["encoder"]["name"] == "toy-encoder"
+
+
+@pytest.fixture
+def named(tmp_path):
+    """A scan whose folder is named after its patient."""
+    return named_scan(tmp_path / "in" / "Doe")
+
+
+def test_apply_says_what_to_mind_before_and_needs_a_yes(
+    shell, head_file, named, tmp_path
+):
+    out = tmp_path / "masks"
+    code, output, errors = shell("apply", head_file, named, "--out", out)
+    assert code == 2
+    assert "the file name 'Doe.nii.gz' comes from the patient's name" in errors
+    assert "add --yes to write all the same" in errors
+    assert not output
+    assert not out.exists()
+    code, output, errors = shell("apply", head_file, named, "--out", out, "--yes")
+    assert code == 0
+    assert "patient's name" in errors
+    assert (out / "Doe.nii.gz").exists()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 1), ("", 1), ("y", 0)])
+def test_apply_asks_where_somebody_is_there(
+    shell, head_file, named, tmp_path, monkeypatch, answer, code
+):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(answer + "\n"))
+    out = tmp_path / "masks"
+    found, output, errors = shell("apply", head_file, named, "--out", out)
+    assert found == code
+    assert "Go on? [y/N]" in output
+    assert out.exists() == (code == 0)
+    assert ("Nothing was written" in errors) == (code == 1)
+
+
+def test_apply_with_nothing_to_mind_asks_nothing(
+    shell, head_file, disc_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("napari_medfm.commands.apply.agreed", None)
+    out = tmp_path / "masks"
+    code, _, errors = shell("apply", head_file, disc_file[0], "--out", out)
+    assert (code, errors) == (0, "")
 
 
 def test_apply_collects_errors_and_goes_on(shell, head_file, disc_file, tmp_path):

@@ -1,5 +1,7 @@
 """The batch in a real window, with real threads."""
 
+from dataclasses import replace
+
 import tifffile
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QTableWidget
 from toys import ToyEncoder
@@ -64,3 +66,30 @@ def test_start_stop_and_go_on(window, disc, tmp_path, monkeypatch, heartbeat):
     assert "bad.tif" in table.item(bad, 1).toolTip()
     texts = [x.text() for x in one.widget.panels["Batch"].findChildren(QLabel)]
     assert any(text.startswith("bad.tif: ") for text in texts)
+
+
+def test_what_to_mind_is_agreed_to_before_the_batch(
+    window, disc, tmp_path, monkeypatch
+):
+    tifffile.imwrite(tmp_path / "a.tif", disc[0])
+    encoder = ToyEncoder()
+    encoder.spec = replace(encoder.spec, commercial=False)
+    one = taught(window, disc, encoder)
+    one.open("Batch")
+    out = tmp_path / "masks"
+    one.desk.batch.add([tmp_path / "a.tif"])
+    one.desk.batch.change(out=out, suffix="tif")
+    one.rest()
+    one.press("Start")
+    mind = one.widget.panels["Batch"]._mind
+    one.until(mind.isVisible)
+    assert "non-commercial" in mind._text.text()
+    one.press("Cancel")
+    one.until(lambda: not mind.isVisible())
+    assert not out.exists()
+    one.press("Start")
+    one.until(mind.isVisible)
+    one.qtbot.wait(200)
+    one.press("Write anyway")
+    one.until((out / "a.tif").exists, timeout=30_000)
+    one.until(lambda: not one.desk.batch.running)

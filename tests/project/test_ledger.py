@@ -9,6 +9,7 @@ from PIL import Image
 
 from napari_medfm.cli import main
 from napari_medfm.core import calls
+from napari_medfm.core.errors import BadInput
 
 
 @pytest.fixture
@@ -81,6 +82,21 @@ def test_edits_are_measured_in_pixels(session, disc):
     (effort,) = session.ledger()
     assert (effort.accepted, effort.edits) == (1, 1)
     assert effort.unchanged == pytest.approx(truth[70:].sum() / truth.sum(), abs=1e-4)
+
+
+def test_python_writes_table_and_picture(worked, tmp_path):
+    table, picture = tmp_path / "effort.csv", tmp_path / "effort.PNG"
+    assert worked.export_ledger(table) == table
+    assert worked.export_ledger(str(picture)) == picture
+    rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    assert [row["image"] for row in rows] == ["file", "array", "volume"]
+    with Image.open(picture) as page:
+        assert page.format == "PNG"
+        assert len(page.getcolors(10_000)) > 3
+    with pytest.raises(BadInput, match=r"\.csv or a \.png file, not 'effort.txt'"):
+        worked.export_ledger(tmp_path / "effort.txt")
+    with pytest.raises(BadInput):
+        worked.export_ledger("")
 
 
 def test_the_shell_writes_table_and_plot(worked, tmp_path, capsys):

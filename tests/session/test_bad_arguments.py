@@ -390,6 +390,7 @@ TABLE = {
             "ask_head": [1, "yes", None],
         },
     ),
+    "export_ledger": ({"path": "a.csv"}, {"path": [*NO_PATH, "a.xls"]}),
     "export_dataset": (
         {"path": "Dataset001_A"},
         {"path": [*NO_PATH, "a", "Dataset1_A"], "images": [5, "x", ["y"], [], [3]]},
