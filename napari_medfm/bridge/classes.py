@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,16 +118,20 @@ class ClassEditing:
         if source is None:
             return []
         found: list[tuple[str, Callable[[], None]]] = []
-        if any(a.image == source.name for a in desk.session.labelling.accepted):
-            found.append(("the accepted labels of this image", self._from_accepted))
+        having = {a.image for a in desk.session.labelling.accepted}
+        if source.name in having:
+            here = partial(self._from_accepted, [source.name])
+            found.append(("the accepted labels of this image", here))
+        if len(having) > 1:
+            all_of_them = partial(self._from_accepted, sorted(having))
+            words = f"the accepted labels of all {len(having)} images that have some"
+            found.append((words, all_of_them))
         found += from_layers(desk, source, self._from)
         return found
 
-    def _from_accepted(self) -> None:
-        desk, image = self._desk, self._desk.image
-        if image is not None and desk.act(
-            lambda: desk.session.annotate_accepted([image])
-        ):
+    def _from_accepted(self, images: list[str]) -> None:
+        session = self._desk.session
+        if self._desk.act(lambda: session.annotate_accepted(images)):
             self._taught("The accepted labels are marks now. Undo with Ctrl+Z")
 
     def _from(self, layer: Labels) -> None:

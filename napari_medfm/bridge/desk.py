@@ -36,7 +36,7 @@ from napari_medfm.bridge.running import Runner
 from napari_medfm.bridge.saving import Saving
 from napari_medfm.bridge.similar import Similar
 from napari_medfm.bridge.timeline import Timeline
-from napari_medfm.bridge.tools import ToolBelt
+from napari_medfm.bridge.tools import MARKING, ToolBelt
 from napari_medfm.bridge.viewing import Viewing, shown
 from napari_medfm.core.changes import Change
 from napari_medfm.core.errors import MedfmError
@@ -144,7 +144,7 @@ class Desk:
                 self.similar.taken_up()
             else:
                 self.similar.set_visible(False)
-            if self.tools.armed in {"examples", "brush"}:
+            if self.tools.armed in MARKING:
                 self.live.set_visible(True)
             elif self.tools.armed in {"box", "points", "objects"}:
                 self.live.set_visible(False)

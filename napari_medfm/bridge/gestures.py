@@ -75,13 +75,19 @@ class Gestures:
         return row0, col0, row1, col1
 
     def stroke_moves(self, path: list[Any]) -> None:
-        """Show the stroke being drawn."""
-        self.desk.marking.stroke_moves(self._path(path[-2:]))
+        """Show the stroke or outline being drawn."""
+        radius = 0.5 if self.desk.tools.armed == "lasso" else None
+        self.desk.marking.stroke_moves(self._path(path[-2:]), radius)
 
     def stroke_done(self, path: list[Any]) -> None:
-        """Give the stroke to the chosen class."""
-        if self.ready():
-            self.desk.marking.stroke_done(self._path(path))
+        """Give the stroke, or what was circled, to the chosen class."""
+        marking = self.desk.marking
+        if not self.ready():
+            return
+        if self.desk.tools.armed == "lasso":
+            marking.lasso_done(self._path(path))
+        else:
+            marking.stroke_done(self._path(path))
 
     def _path(self, path: list[Any]) -> list[tuple[float, float]]:
         image, binding = self.desk.image, self.desk.binding

@@ -46,6 +46,7 @@ class Keys:
             "P": ("Clicks: on one object", _arm(desk, "points")),
             "E": ("Click examples of the chosen class", _arm(desk, "examples")),
             "D": ("Brush: paint examples of the chosen class", _arm(desk, "brush")),
+            "L": ("Lasso: circle examples of the chosen class", _arm(desk, "lasso")),
             "O": ("Click objects to give them the chosen class", desk.objects.take_up),
             "M": ("Clicks mark what is not meant, and back; so does Alt", self._minus),
             "Enter": ("Accept the outline, similar places or prediction", desk.accept),

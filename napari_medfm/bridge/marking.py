@@ -108,12 +108,14 @@ class Marking:
         if desk.act(lambda: desk.session.remove(number)):
             desk.live.labels_changed()
 
-    def stroke_moves(self, path: list[tuple[float, float]]) -> None:
-        """Show a stroke while it is drawn."""
+    def stroke_moves(
+        self, path: list[tuple[float, float]], radius: float | None = None
+    ) -> None:
+        """Show a stroke while it is drawn, as wide as the brush or a radius."""
         desk, source = self._desk, self._desk.source
         if source is None or not path or desk.image is None:
             return
-        drawn = painted(path, self.radius, source.plane_shape)
+        drawn = painted(path, radius or self.radius, source.plane_shape)
         layer = desk.mirror.layer(desk.image, "strokes")
         if layer is None:
             self._show_strokes(force=True)
@@ -141,6 +143,27 @@ class Marking:
         )
         if done:
             desk.live.labels_changed()
+
+    def lasso_done(self, path: list[tuple[float, float]]) -> None:
+        """Give what was circled to the chosen class."""
+        desk, here = self._desk, self._desk.here
+        if here is None or not path:
+            return
+        corners = _corners(path)
+        if len(corners) < 3:
+            self._show_strokes()
+            desk.say("Draw around what you mean: press, circle it, let go")
+            return
+        name, weight = self._target.name, self._weight
+        done = desk.act(
+            lambda: desk.session.annotate(
+                here[0], name, polygon=corners, plane=here[1], weight=weight
+            )
+        )
+        if done:
+            desk.live.labels_changed()
+        else:
+            self._show_strokes()
 
     def plane_moved(self) -> None:
         """Another plane is on screen: show its strokes."""
@@ -206,6 +229,15 @@ class Marking:
             opacity=0.85,
             editable=False,
         )
+
+
+def _corners(path: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the corners of a closed outline, fewer where it is straight."""
+    from skimage.measure import approximate_polygon
+
+    closed = np.array([*path, path[0]])
+    kept = approximate_polygon(closed, 0.5)[:-1]  # type: ignore[no-untyped-call]
+    return [(round(float(row), 1), round(float(col), 1)) for row, col in kept]
 
 
 def _map_of(

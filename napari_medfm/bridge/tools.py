@@ -8,9 +8,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from napari.layers import Labels, Points, Shapes
 
-ToolName = Literal["similar", "box", "points", "examples", "brush", "erase", "objects"]
-DRAGGED: frozenset[str] = frozenset({"box", "brush"})
-_CURSORS = {"box": "crosshair", "brush": "circle"}
+ToolName = Literal[
+    "similar", "box", "points", "examples", "brush", "lasso", "erase", "objects"
+]
+MARKING: frozenset[str] = frozenset({"examples", "brush", "lasso"})
+DRAGGED: frozenset[str] = frozenset({"box", "brush", "lasso"})
+_CURSORS = {"box": "crosshair", "brush": "circle", "lasso": "crosshair"}
 _STILL = 5.0
 
 
@@ -40,7 +43,7 @@ class ToolBelt:
     """Arms a tool: takes the mouse through the viewer, gives it back afterwards.
 
     A click is a press and release on the spot, so the image can still be moved by
-    dragging while a clicking tool is armed; box and brush need the drag for themselves.
+    dragging while a clicking tool is armed; box, brush and lasso need the drag.
 
     Parameters
     ----------
@@ -116,7 +119,7 @@ class ToolBelt:
         negative = self.negative or event.button == 2 or "Alt" in event.modifiers
         if tool == "box":
             yield from self._drag_box(event)
-        elif tool == "brush":
+        elif tool in DRAGGED:
             yield from self._drag_stroke(event)
         else:
             yield from self._click(tool, event, negative)

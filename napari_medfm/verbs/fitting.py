@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,17 +11,19 @@ from typing import Any, cast, get_args
 
 from numpy.typing import ArrayLike
 
-from napari_medfm.core.arguments import choice_of
+from napari_medfm.core.arguments import choice_of, number_of, shown
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Steps, Work
 from napari_medfm.core.labels import Level
 from napari_medfm.core.results import Prediction
+from napari_medfm.core.state import Labelling
 from napari_medfm.verbs import samples
 from napari_medfm.verbs.examples import known_tokens
 from napari_medfm.verbs.heads import HasModel, model_of
 from napari_medfm.verbs.imagelevel import image_samples, predict_image, read_samples
+from napari_medfm.verbs.labelling import class_of
 from napari_medfm.verbs.models import model_facts
 from napari_medfm.verbs.objects import (
     object_labels,
@@ -34,9 +37,14 @@ from napari_medfm.verbs.squares import Wish, predicted
 from napari_medfm.verbs.training import RECIPES, TrainedModel, train
 from napari_medfm.verbs.workspace import Workspace
 
+_LEAST_WEIGHT = 0.01
+
 
 def fit(
-    ws: Workspace, head: str = "auto", level: Level = "pixel"
+    ws: Workspace,
+    head: str = "auto",
+    level: Level = "pixel",
+    class_weights: Mapping[str, float] | None = None,
 ) -> Work[TrainedModel]:
     """Train a head on everything annotated so far.
 
@@ -49,6 +57,9 @@ def fit(
     level
         "pixel", "object" (see `use_objects` and `annotate_object`) or "image" (see
         `annotate_image`).
+    class_weights
+        Class name -> how much a missed pixel of it matters; classes that are not named
+        have 1. Only for level "pixel"; thresholds say the same for one image.
 
     Returns
     -------
@@ -62,7 +73,12 @@ def fit(
     """
     state = ws.labelling
     check_recipe(head, level)
-    steps = _on_pixels(ws, head) if level == "pixel" else _on_samples(ws, head, level)
+    weights = _class_weights(state, level, class_weights)
+    steps = (
+        _on_pixels(ws, head, weights)
+        if level == "pixel"
+        else _on_samples(ws, head, level)
+    )
 
     def fresh() -> bool:
         return ws.labelling.annotations is state.annotations
@@ -93,7 +109,42 @@ def _recipes(level: str) -> tuple[str, ...]:
     return (*samples.RECIPES[cast("Level", level)], "auto")
 
 
-def _on_pixels(ws: Workspace, head: str) -> Callable[[], Steps[TrainedModel]]:
+def _class_weights(
+    state: Labelling, level: str, given: Mapping[str, float] | None
+) -> dict[str, float]:
+    """Check the weights of classes."""
+    if given is None:
+        return {}
+    if level != "pixel":
+        raise BadInput("class_weights are for heads of level 'pixel': leave them out")
+    if not isinstance(given, Mapping):
+        raise BadInput(f"class_weights is {{name: weight}}, got {shown(given)}")
+    found = {}
+    for name, weight in given.items():
+        chosen = number_of(weight, f"The weight of {shown(name)}")
+        if not _LEAST_WEIGHT <= chosen <= 1 / _LEAST_WEIGHT:
+            raise BadInput(
+                f"The weight of {shown(name)} lies between {_LEAST_WEIGHT} and "
+                f"{1 / _LEAST_WEIGHT:.0f}, got {weight}"
+            )
+        found[class_of(state, name).name] = chosen
+    return found
+
+
+def _weighted(model: TrainedModel, weights: Mapping[str, float]) -> TrainedModel:
+    """Weigh classes: odds of a class grow by its weight, as if in training."""
+    if not weights:
+        return model
+    shifts = [math.log(weights.get(c.name, 1.0)) for c in model.classes]
+    bias = tuple(b + shift for b, shift in zip(model.bias, shifts, strict=True))
+    return replace(
+        model, bias=bias, card={**model.card, "class_weights": dict(weights)}
+    )
+
+
+def _on_pixels(
+    ws: Workspace, head: str, weights: Mapping[str, float]
+) -> Callable[[], Steps[TrainedModel]]:
     labels = Labels.of(ws)
     labels.require_two_classes()
 
@@ -104,7 +155,7 @@ def _on_pixels(ws: Workspace, head: str) -> Callable[[], Steps[TrainedModel]]:
         if labels.sources:
             card["label_sources"] = labels.sources
         model = yield from train(examples, labels.classes, head, context, card=card)
-        return replace(model, known=known_tokens(examples))
+        return replace(_weighted(model, weights), known=known_tokens(examples))
 
     return steps
 

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_medfm.bridge.classes import ClassEditing
 from napari_medfm.bridge.desk import Desk
+from napari_medfm.bridge.tools import MARKING
 from napari_medfm.widgets.class_list import ClassList
 from napari_medfm.widgets.mark_list import MarkList
 from napari_medfm.widgets.parts import Hint, LabelledSlider, button, row
@@ -37,7 +38,8 @@ class LabelPanel(QWidget):
         for part in (
             self._hint,
             self._classes,
-            row(self._click, self._brush),
+            self._click,
+            row(self._brush, self._lasso),
             row(self._ignore, self._doubt),
             self._size,
             self._marks,
@@ -85,6 +87,12 @@ class LabelPanel(QWidget):
             "Paint over what belongs to the chosen class. A short stroke is enough. "
             "Key: D",
             lambda: desk.tools.toggle("brush"),
+            checkable=True,
+        )
+        self._lasso = button(
+            "Lasso  (L)",
+            "Draw around an area: all inside is the chosen class. Key: L",
+            lambda: desk.tools.toggle("lasso"),
             checkable=True,
         )
         self._size = LabelledSlider(
@@ -139,10 +147,11 @@ class LabelPanel(QWidget):
         armed = desk.tools.armed
         self._click.setChecked(armed == "examples")
         self._brush.setChecked(armed == "brush")
+        self._lasso.setChecked(armed == "lasso")
         self._ignore.setChecked(desk.marking.ignores)
-        self._ignore.setVisible(armed in {"examples", "brush"} or desk.marking.ignores)
+        self._ignore.setVisible(armed in MARKING or desk.marking.ignores)
         self._doubt.setChecked(desk.marking.doubts)
-        self._doubt.setVisible(armed in {"examples", "brush"} or desk.marking.doubts)
+        self._doubt.setVisible(armed in MARKING or desk.marking.doubts)
         self._rest.setEnabled(desk.marking.any)
         self._marks.refresh()
         self._size.setVisible(armed == "brush")

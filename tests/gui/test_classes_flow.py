@@ -1,6 +1,7 @@
 """Changing classes and removing single marks through the window."""
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QInputDialog, QListWidget
@@ -117,3 +118,25 @@ def test_only_probably_and_the_rest(window, disc):
     assert (rest.value, rest.weight) == (0, 0.1)
     assert len(one.layer("examples").data) == 2 + len(rest.pixels)
     one.rest()
+
+
+def test_a_lasso_marks_what_it_circles(window, disc):
+    one = window(disc[0])
+    one.desk.live.automatic = False
+    one.desk.add_class("lesion")
+    one.open("Label")
+    one.qtbot.wait(50)
+    one.press("Lasso")
+    one.drag((50, 90), (50, 130), (90, 130), (90, 90), (52, 90))
+    (made,) = one.desk.session.annotations
+    assert made.kind == "mask"
+    assert 0.9 * 1600 < len(made.pixels) < 1.15 * 1600
+    assert made.pixels.min(0) == pytest.approx([50, 90], abs=3)
+    strokes = np.asarray(one.layer("strokes").data)
+    assert (strokes > 0).sum() == len(made.pixels)
+    one.drag((20, 20), (20, 60))
+    assert len(one.desk.session.annotations) == 1
+    assert "Draw around" in one.desk.message
+    assert (np.asarray(one.layer("strokes").data) > 0).sum() == len(made.pixels)
+    one.key(Qt.Key.Key_L)
+    assert one.desk.tools.armed is None

@@ -329,7 +329,17 @@ TABLE = {
             "smallest": [0, -1, 1.5, "5", NAN, HUGE, [4], True],
         },
     ),
-    "fit": ({}, {"head": NO_RECIPE, "level": NO_LEVEL}),
+    "fit": (
+        {},
+        {
+            "head": NO_RECIPE,
+            "level": NO_LEVEL,
+            "class_weights": [
+                *(5, "x", [1], {"nothing": 2}, {"lesion": 0}, {"lesion": NAN}),
+                *({"lesion": 1e9}, {"lesion": "2"}, {3: 1}, {"lesion": [1, 2]}),
+            ],
+        },
+    ),
     "predict": (
         {"image": "ct"},
         {

@@ -148,3 +148,17 @@ def test_weights_come_back_with_the_project(session, disc, tmp_path):
     found = again.fit("ridge").tensors()
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
     again.close()
+
+
+def test_a_class_that_weighs_more_has_better_odds(session, disc):
+    teach(session, disc)
+    session.fit("ridge")
+    plain = session.predict("x").probabilities
+    head = session.fit("ridge", class_weights={"lesion": 3})
+    found = session.predict("x").probabilities
+    odds = 3 * plain[1] / plain[0]
+    np.testing.assert_allclose(found[1] / found[0], odds, rtol=1e-3)
+    assert head.card["class_weights"] == {"lesion": 3}
+    assert "class_weights={'lesion': 3}" in session.script()
+    with pytest.raises(BadInput, match="level 'pixel'"):
+        session.fit(level="image", class_weights={"lesion": 3})
