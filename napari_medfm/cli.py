@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from napari_medfm.commands import (
     apply,
+    compare,
     demo,
     doctor,
     drafts,
@@ -34,7 +35,7 @@ from napari_medfm.core.errors import MedfmError
 
 _COMMANDS = (
     *(demo, window, drafts, models, embed, similar, segment, apply, take),
-    *(inspect, replay, ledger, doctor),
+    *(compare, inspect, replay, ledger, doctor),
 )
 _EPILOG = """positions are row,col as in an array, counted from 0, row first;
 boxes are row0,col0,row1,col1 with the last row and column not included.

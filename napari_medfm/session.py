@@ -59,6 +59,7 @@ from napari_medfm.verbs.pictures import add_image, place_image, remove_image
 from napari_medfm.verbs.prompting import propagate, segment, segment_all
 from napari_medfm.verbs.ranking import export_predictions, rank_images
 from napari_medfm.verbs.refining import refine
+from napari_medfm.verbs.rivals import compare
 from napari_medfm.verbs.similarity import similarity
 from napari_medfm.verbs.tables import export_table
 from napari_medfm.verbs.taking import annotate_accepted, annotate_labels
@@ -112,6 +113,7 @@ class Session:
             self.encoder_model(encoder),
             self.segmenter_model(segmenter),
             cache_folder(self._options["cache_dir"]) / "embeddings",
+            self._encoder_here,
             whole_of(undo_bytes, "undo_bytes", 0, 2**50),
         )
 
@@ -150,6 +152,7 @@ class Session:
     predict = Verb(predict)
     suggest = Verb(suggest)
     report = Verb(report)
+    compare = Verb(compare)
     doubtful = Verb(doubtful)
     rank_images = Verb(rank_images)
     export_masks = Verb(export_masks)
@@ -172,6 +175,15 @@ class Session:
         return Model(
             encoder, lambda: encoders.load(encoder, weights=None, **self._options)
         )
+
+    def _encoder_here(self, encoder: str | Encoder) -> Model[Encoder]:
+        """Return an encoder, if its weights are on this machine."""
+        if encoder == self.encoder:
+            return self.workspace.encoder
+        model = self.encoder_model(encoder)
+        if isinstance(encoder, str):
+            encoders.check_installed(encoder, self._options["cache_dir"])
+        return model
 
     def segmenter_model(self, segmenter: str | Segmenter) -> Model[Segmenter]:
         """Return a segmenter with this session's options, not loaded yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,20 @@ class ToyEncoder:
         early = np.concatenate([patches.mean((2, 4)), patches.std((2, 4))], -1)
         late = np.tanh(2 * early)
         return np.stack([early, late], axis=-2).astype(np.float32)
+
+
+class OtherToy(ToyEncoder):
+    """Another encoder, which sees nothing but a little of the red."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = replace(ENCODER, name="other-toy", title="Other toy")
+        self.weights_hash = "other"
+
+    def encode(self, batch):
+        tokens = super().encode(batch)
+        tokens[..., 1:] = 0
+        return np.round(tokens, 1)
 
 
 @dataclass(frozen=True, eq=False)

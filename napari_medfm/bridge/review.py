@@ -9,6 +9,7 @@ import numpy as np
 from napari_medfm.bridge import looks
 from napari_medfm.bridge.advice import Doubting, Suggesting
 from napari_medfm.bridge.refinement import Refinement
+from napari_medfm.bridge.rivals import Rivals
 from napari_medfm.bridge.testing import Testing
 from napari_medfm.core.lazy import LazyArray
 
@@ -22,6 +23,7 @@ class Review:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.testing = Testing(desk, "pixel")
+        self.rivals = Rivals(desk)
         self.suggesting = Suggesting(desk)
         self.doubting = Doubting(desk)
         self.refinement = Refinement(desk)

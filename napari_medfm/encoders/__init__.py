@@ -216,6 +216,17 @@ def is_installed(name: str, cache_dir: Path | None = None) -> bool:
     return files.is_here(spec_of(name, cache_dir), cache_dir=cache_dir)
 
 
+def check_installed(name: str, cache_dir: Path | None = None) -> None:
+    """Refuse an encoder that `load` would find no weights of.
+
+    Raises
+    ------
+    MissingWeights
+        If so, with the way to get them.
+    """
+    files.locate(_loadable(name, cache_dir)[0], cache_dir=cache_dir)
+
+
 def _load(
     spec: EncoderSpec,
     network: Network,

@@ -21,7 +21,7 @@ IDLE = 60.0
 _PROGRAM = {
     *("fit", "predict", "embed", "suggest", "report", "save", "use_encoder"),
     *("use_segmenter", "export_masks", "export_head", "export_table", "forget_past"),
-    *("export_dataset", "export_predictions", "doubtful", "rank_images"),
+    *("export_dataset", "export_predictions", "doubtful", "rank_images", "compare"),
 }
 _HUMAN = ("edited", "imported")
 _INK, _GREY = "#1c2026", "#6e747c"

@@ -227,8 +227,12 @@ def logits_of(head: Scorer, bags: Sequence[Rows]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, eq=False)
 class HeldOutSamples:
-    """Logits of each recipe for samples of groups that it was not trained on."""
+    """Logits of each recipe for samples of groups that it was not trained on.
 
+    ``tested`` are the numbers of the samples, in the order of the rows.
+    """
+
+    tested: tuple[int, ...]
     logits: Mapping[str, NDArray[np.float32]]
     index: NDArray[np.intp]
     weights: NDArray[np.float64]
@@ -268,6 +272,7 @@ def held_out(
         return None
     index = np.searchsorted(columns, values[tested])
     return HeldOutSamples(
+        tuple(tested),
         {name: np.concatenate(parts) for name, parts in found.items()},
         index,
         balanced(index.astype(np.int64), None),

@@ -43,6 +43,8 @@ class Workspace:
         Models by name, loaded on first use.
     embeddings
         Where they are kept; None keeps them in memory only.
+    find_encoder
+        Returns a further encoder, whose weights are here, by its name.
     undo_bytes
         What undo may hold before the other answers of old prompts go.
 
@@ -71,10 +73,12 @@ class Workspace:
         encoder: Model[Encoder],
         segmenter: Model[Segmenter],
         embeddings: Path | None,
+        find_encoder: Callable[[str | Encoder], Model[Encoder]],
         undo_bytes: int = UNDO_BYTES,
     ) -> None:
         self.encoder = encoder
         self.segmenter = segmenter
+        self.find_encoder = find_encoder
         self.first_models = (encoder.name, segmenter.name)
         self.crops = CropCache()
         self.planes = PlaneReader(encoder, EmbeddingStore(embeddings), FeatureCache())

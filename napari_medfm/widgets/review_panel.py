@@ -20,6 +20,7 @@ from napari_medfm.bridge.refinement import WAYS, Subject
 from napari_medfm.verbs.doubting import Doubt
 from napari_medfm.widgets.class_buttons import ClassButtons
 from napari_medfm.widgets.parts import Hint, LatePanel, button, combo, heading, row
+from napari_medfm.widgets.rivals_view import RivalsView
 from napari_medfm.widgets.testing_view import TestingView
 
 _ROW, _MOST_ROWS = 26, 5
@@ -56,7 +57,8 @@ class _Quality(QWidget):
         self._desk = desk
         self._hint = Hint()
         self._testing = TestingView(desk.review.testing)
-        _fill(self, "How good is it?", self._hint, self._testing)
+        self._rivals = RivalsView(desk.review.rivals)
+        _fill(self, "How good is it?", self._hint, self._testing, self._rivals)
 
     def refresh(self) -> None:
         """Show the report, or what is missing for one."""
@@ -64,6 +66,8 @@ class _Quality(QWidget):
         missing = desk.live.missing
         self._testing.setVisible(missing is None)
         self._testing.refresh()
+        self._rivals.setVisible(missing is None)
+        self._rivals.refresh()
         if missing is not None:
             words = f"There is nothing to test yet. {missing}, in step 4."
         elif desk.review.testing.report is None:

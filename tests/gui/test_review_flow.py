@@ -3,8 +3,9 @@
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QListWidget, QPushButton
-from toys import ToyEncoder
+from toys import OtherToy, ToyEncoder
 
+from napari_medfm.bridge.catalogue import Offer
 from napari_medfm.widgets.plot_view import PlotView
 
 
@@ -147,3 +148,32 @@ def test_refining_is_previewed_accepted_and_undone(window, disc):
     assert np.array_equal(one.desk.session.labels("ct") == 1, disc[1])
     one.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert np.array_equal(one.desk.session.labels("ct") == 1, dirty)
+
+
+def test_another_encoder_on_the_same_labels(window, disc, monkeypatch, heartbeat):
+    one = window(disc[0])
+    teach(one, disc[1])
+    rivals = one.desk.review.rivals
+    other = OtherToy()
+    session = one.desk.session
+    find = session.workspace.find_encoder
+    monkeypatch.setattr(
+        session.workspace,
+        "find_encoder",
+        lambda name: find(other if name == other.spec.name else name),
+    )
+    offered = [Offer(other.spec.name, other.spec, True)]
+    monkeypatch.setattr(type(rivals), "offers", property(lambda _: offered))
+    one.open("Review")
+    one.desk.changed.emit()
+    one.qtbot.wait(50)
+    assert part(one, QComboBox, "Encoder to compare with").isVisible()
+    one.press("Compare on my labels")
+    one.until(lambda: rivals.comparison is not None, timeout=20_000)
+    one.qtbot.wait(50)
+    assert any(rivals.comparison.verdict in text for text in texts(one))
+    assert any("Licence: BSD-3-Clause" in text for text in texts(one))
+    assert session.encoder == "toy-encoder"
+    one.desk.marking.click((3.0, 3.0))
+    one.qtbot.wait(50)
+    assert rivals.comparison is None

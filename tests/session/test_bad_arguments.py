@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from toys import ToyEncoder, ToySegmenter
+from toys import OtherToy, ToyEncoder, ToySegmenter
 
 from napari_medfm import Session
 from napari_medfm.core.errors import BadInput, MedfmError
@@ -359,6 +359,17 @@ TABLE = {
         },
     ),
     "report": ({}, {"head": NO_RECIPE, "level": NO_LEVEL}),
+    "compare": (
+        {"encoders": [ToyEncoder(), OtherToy()]},
+        {
+            "encoders": [
+                *("dinov2-small", [], ["no such model", "x"], 5, None, [5, 6]),
+                *([ToyEncoder()], [ToyEncoder(), ToyEncoder()]),
+            ],
+            "head": [*NO_RECIPE, "auto"],
+            "level": NO_LEVEL,
+        },
+    ),
     "export_masks": (
         {"image": "x", "path": "a.tif", "what": FLAT, "class_name": "lesion"},
         {
