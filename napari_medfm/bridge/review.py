@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from napari_medfm.core.lazy import LazyArray
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
+
+
+_USUAL, _LEAST, _MOST = 0.4, 0.05, 99.5
 
 
 class Review:
@@ -73,6 +77,14 @@ class Review:
             colormap=looks.heat(),
             blending="translucent",
             opacity=0.75,
-            contrast_limits=(0.0, 1.0),
+            contrast_limits=(0.0, _brightest(unsure)),
             rgb=False,
         )
+
+
+def _brightest(unsure: Any) -> float:
+    """Return what is shown brightest: what few pixels are above."""
+    if isinstance(unsure, LazyArray):
+        return _USUAL
+    high = float(np.percentile(unsure, _MOST))
+    return max(1, math.ceil(high / _LEAST)) * _LEAST

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.jobs import finished
 
 if TYPE_CHECKING:
+    from napari_medfm.verbs.refining import How
     from napari_medfm.verbs.trained import TrainedModel
 
 
@@ -62,10 +63,36 @@ def register(commands: options.Commands) -> None:
     parser.add_argument(
         "--yes", action="store_true", help="do not ask where there is something to mind"
     )
+    parser.add_argument(
+        "--refine",
+        choices=("guided", "crf", "walker", "clean", "snap"),
+        help="refine each mask: along the picture's edges, without crumbs, or outlined "
+        "anew by the segmenter",
+    )
+    parser.add_argument(
+        "--threshold",
+        action="append",
+        default=[],
+        type=_threshold,
+        metavar="CLASS=SHARE",
+        help="from which probability on a class counts, such as tumour=0.7; can be "
+        "given for several classes",
+    )
     options.add_session(parser)
     options.add_image_facts(parser)
     cluster.add_options(parser)
     parser.set_defaults(run=run)
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    name, _, share = text.rpartition("=")
+    try:
+        value = float(share)
+    except ValueError:
+        value = 0.0
+    if not name or not 0 < value < 1:
+        raise ArgumentTypeError(f"{text!r} is not CLASS=SHARE with a share in (0, 1)")
+    return name, value
 
 
 def run(args: Namespace) -> int:
@@ -82,6 +109,7 @@ def run(args: Namespace) -> int:
             f"{args.head} is of level {model.level!r}: --objects DIR goes with heads "
             "of objects, and they need it"
         )
+    _check_wishes(args, model)
     args.encoder = encoder_of(model)
     pairs = [(item.path, target) for item, target in zip(inputs, targets, strict=True)]
     _mind(args, model, pairs)
@@ -102,6 +130,22 @@ def run(args: Namespace) -> int:
     failed = sum(outcome.result == FAILED for outcome in outcomes)
     say(f"{len(outcomes) - failed} of {len(outcomes)} images done, masks in {args.out}")
     return 1 if failed else 0
+
+
+def _check_wishes(args: Namespace, model: TrainedModel) -> None:
+    """Refuse thresholds of classes that the head lacks, and what only pixels have.
+
+    Raises
+    ------
+    UsageError
+        If so.
+    """
+    if model.level != "pixel" and (args.refine or args.threshold):
+        raise UsageError("--refine and --threshold go with heads of pixels")
+    names = [c.name for c in model.classes]
+    for name, _ in args.threshold:
+        if name not in names:
+            raise UsageError(f"The head knows no {name!r}; it knows {', '.join(names)}")
 
 
 def _mind(args: Namespace, model: TrainedModel, pairs: list[tuple[Path, Path]]) -> None:
@@ -132,13 +176,17 @@ def _outcomes(
         session = options.session_of(args)
         session.use_head(model)
         facts = options.image_facts(args)
-        run = Applying(session, model, facts, args.overwrite, args.debug)
+        run = Applying(
+            *(session, model, facts, args.overwrite, args.debug),
+            *(args.refine, dict(args.threshold)),
+        )
         found: Iterable[Any] = (finished(run.one(*pair)) for pair in pairs)
     else:
         head, calls = args.head.absolute(), []
         for path, target in pairs:
             job = cluster.Job.of(args, path, options.image_facts(args))
-            calls.append((job, head, target.absolute(), args.overwrite))
+            wishes = args.overwrite, args.refine, dict(args.threshold)
+            calls.append((job, head, target.absolute(), wishes))
         steps = cluster.each(client, apply_on_worker, calls)
         found = finish(steps, "Applying the head")
     for (path, _), outcome in zip(pairs, found, strict=True):
@@ -150,10 +198,27 @@ def _outcomes(
 
 
 def apply_on_worker(
-    job: cluster.Job, head: Path, target: Path, overwrite: bool
+    job: cluster.Job,
+    head: Path,
+    target: Path,
+    wishes: tuple[bool, How | None, dict[str, float]],
 ) -> Outcome:
-    """Write one mask, on a worker."""
+    """Write one mask, on a worker.
+
+    Parameters
+    ----------
+    wishes
+        Whether to overwrite, how to refine, and thresholds.
+    """
+    overwrite, refine, thresholds = wishes
     session = job.session()
     model = session.use_head(head)
-    run = Applying(session, model, job.image_facts(), overwrite)
+    run = Applying(
+        session,
+        model,
+        job.image_facts(),
+        overwrite,
+        refine=refine,
+        thresholds=thresholds,
+    )
     return finished(run.one(Path(job.path), target))

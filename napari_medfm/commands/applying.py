@@ -12,7 +12,8 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from napari_medfm.commands.inputs import Input, stem_of
 from napari_medfm.commands.say import Stopwatch, UsageError
@@ -20,12 +21,15 @@ from napari_medfm.core.errors import BadFile, BadInput, WriteFailed
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.lazy import counts_of
 from napari_medfm.engine.atomic import atomic_bytes
+from napari_medfm.engine.probability import bias_of
 from napari_medfm.engine.provenance import licence_notes, models_in
 from napari_medfm.exporters import format_of, patient_sentences
 from napari_medfm.exporters._format import ExportFormat
 
 if TYPE_CHECKING:
+    from napari_medfm.core.results import Prediction
     from napari_medfm.session import Session
+    from napari_medfm.verbs.refining import How
     from napari_medfm.verbs.trained import TrainedModel
 
 FORMATS = (
@@ -174,6 +178,10 @@ class Applying(NamedTuple):
         Write masks again that are there.
     debug
         Raise what fails.
+    refine
+        How each prediction is refined, as `Session.refine` names it; not if None.
+    thresholds
+        Class name -> from which probability on it counts, where not from 0.5.
     """
 
     session: Session
@@ -181,6 +189,8 @@ class Applying(NamedTuple):
     facts: Mapping[str, Any]
     overwrite: bool = False
     debug: bool = False
+    refine: How | None = None
+    thresholds: Mapping[str, float] = MappingProxyType({})
 
     def each(
         self,
@@ -225,8 +235,14 @@ class Applying(NamedTuple):
         yield Progress(0, 1, "reading")
         name = session.add_image(path, **self.facts)
         try:
+            for class_name, threshold in self.thresholds.items():
+                session.set_threshold(name, class_name, threshold)
             predict = session.predict.work(name)
             made = predict.commit((yield from predict.steps()))
+            if self.refine is not None:
+                refine = session.refine.work(name, made, self.refine)
+                refined = refine.commit((yield from refine.steps()))
+                made = cast("Prediction", refined)
             export = session.export_masks.work(name, target, made)
             written = export.commit((yield from export.steps()))
         finally:
@@ -254,12 +270,20 @@ class Applying(NamedTuple):
         record = target.with_name(target.name + ".provenance.json")
         try:
             told = json.loads(record.read_text("utf-8"))
+            (region,) = told["content"]["regions"]
+            asked = region.get("refined"), region["biases"]
+            usual = self.model.biases_on(told["image"]["name"])
             told = told["head"], told["image"], told["sha256"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            told = None, {}, None
+        except (
+            *(OSError, ValueError, KeyError),
+            *(TypeError, AttributeError, RecursionError),
+        ):
+            told, asked, usual = (None, {}, None), None, {}
         why = None
         if told[0] != json.loads(json.dumps(self.model.card)):
             why = "is not by this head"
+        elif asked != (self.refine, self._biases(usual)):
+            why = "was refined otherwise, or with other thresholds"
         elif told[2] != file_digest(target):
             why = "was changed since it was written"
         elif not self._is_of(path, told[1]):
@@ -270,6 +294,16 @@ class Applying(NamedTuple):
                 "have them overwritten"
             )
         return Outcome(str(path), THERE, mask=str(target))
+
+    def _biases(self, usual: Mapping[int, float]) -> dict[str, float]:
+        """Return what is added to the logit of each class value of an image."""
+        values = {c.name: c.value for c in self.session.classes}
+        chosen = {
+            values[name]: bias_of(threshold)
+            for name, threshold in self.thresholds.items()
+            if name in values
+        }
+        return {str(value): bias for value, bias in {**usual, **chosen}.items()}
 
     def _is_of(self, path: Path, told: Any) -> bool:
         session = self.session

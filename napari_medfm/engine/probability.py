@@ -19,6 +19,11 @@ def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return probabilities
 
 
+def bias_of(threshold: float) -> float:
+    """Return what to add to a class's logit so that it counts from a probability on."""
+    return float(np.log((1 - threshold) / threshold))
+
+
 def log_of(probabilities: NDArray[np.floating[Any]], floor: float = 0.01) -> Floats:
     """Logits of probabilities that may be 0: first lifted by a shared ``floor``."""
     count = probabilities.shape[-1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from napari_medfm.core.arguments import facts_of, number_of, whole_of
@@ -13,6 +12,7 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import IGNORE, Annotation, LabelClass
 from napari_medfm.core.state import Labelling
+from napari_medfm.engine.probability import bias_of
 from napari_medfm.verbs import labelling as edit
 from napari_medfm.verbs import regions
 from napari_medfm.verbs.gesture import Deed
@@ -132,8 +132,7 @@ def set_threshold(
     chosen = number_of(threshold, "threshold")
     if not 0 < chosen < 1:
         raise BadInput(f"A threshold lies between 0 and 1, got {threshold}")
-    bias = float(np.log((1 - chosen) / chosen))
-    thresholds = {**ws.labelling.thresholds, (image, value): bias}
+    thresholds = {**ws.labelling.thresholds, (image, value): bias_of(chosen)}
     return Deed(lambda: ws.change(ws.labelling.but(thresholds=thresholds)))
 
 

@@ -44,6 +44,7 @@ _KINDS: Mapping[Level, Any] = {"object": "object", "image": "bag"}
 _SCHEMA = 1
 _FOLDS = 10
 _C = 0.1
+_SURE = np.geomspace(0.05, 4, 24)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +156,7 @@ def report_samples(
         folds=tested.folds,
         dice={c.name: dice(tested.index, found, k) for k, c in enumerate(known)},
         balanced_accuracy=balanced_accuracy(tested.index, found),
-        log_loss=verdict.losses[chosen],
+        log_loss=tested.loss(chosen),
         label_counts={c.name: sum(s.value == c.value for s in samples) for c in known},
         same_group_ratio=ratio,
         confusion=confusion(tested.index, found, len(known)),
@@ -240,14 +241,30 @@ class HeldOutSamples:
     folds: int
 
     def verdict(self) -> Verdict:
-        """Judge the recipes; the first is the one to beat."""
-        share = self.weights / self.weights.sum()
+        """Judge the recipes; the first is the one to beat.
+
+        Each as sure of itself as suits it best: what a head knows counts, not how loud
+        it says so.
+        """
         return judged(
             {
-                name: row_losses(logits, self.index) * share
+                name: min(
+                    (self._losses(scale * logits) for scale in _SURE),
+                    key=lambda losses: float(losses.sum()),
+                )
                 for name, logits in self.logits.items()
             }
         )
+
+    def loss(self, recipe: str) -> float:
+        """Return the log-loss of a recipe as it is."""
+        return float(self._losses(self.logits[recipe]).sum())
+
+    def _losses(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return each sample's share of the mean log-loss."""
+        losses = row_losses(logits, self.index)
+        losses *= self.weights / self.weights.sum()
+        return losses
 
 
 def held_out(

@@ -11,7 +11,7 @@ from PIL import Image
 from slices import named_scan
 from toys import ToyTracker
 
-from napari_medfm import segmenters
+from napari_medfm import load_head, segmenters
 
 pytestmark = pytest.mark.usefixtures("toy_models")
 
@@ -417,3 +417,42 @@ def test_apply_to_a_folder_without_images(shell, head_file, tmp_path):
     )
     assert code == 2
     assert "no image" in errors
+
+
+def test_apply_refines_and_moves_thresholds(shell, head_file, disc_file, tmp_path):
+    image, _ = disc_file
+    name = next(c.name for c in load_head(head_file).classes if c.value)
+    words = ["apply", head_file, image, "--format", "tif"]
+    sizes = {}
+    for case, more in {
+        "plain": [],
+        "clean": ["--refine", "clean"],
+        "sure": ["--threshold", f"{name}=0.95"],
+    }.items():
+        out = tmp_path / case
+        assert shell(*words, "--out", out, *more)[0] == 0
+        assert shell(*words, "--out", out, *more)[1].count("there already") == 2
+        mask = tifffile.imread(out / "disc.tif") > 0
+        sizes[case] = mask.sum()
+        told = json.loads((out / "disc.tif.provenance.json").read_text())
+        (region,) = told["content"]["regions"]
+        assert region.get("refined", "not") in {case, "not"}
+    assert sizes["sure"] < sizes["plain"]
+    code, _, errors = shell(*words, "--out", tmp_path / "plain", "--refine", "clean")
+    assert code == 1
+    assert "refined otherwise" in errors
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        (["--threshold", "nothing=0.5"], "knows no 'nothing'"),
+        (["--threshold", "half"], "not CLASS=SHARE"),
+        (["--threshold", "lesion=1.5"], "not CLASS=SHARE"),
+        (["--refine", "magic"], "invalid choice"),
+    ],
+)
+def test_apply_refuses_other_wishes(shell, head_file, disc_file, tmp_path, wish, words):
+    code, _, errors = shell("apply", head_file, disc_file[0], "--out", tmp_path, *wish)
+    assert code == 2
+    assert words in errors
