@@ -51,7 +51,11 @@ def test_python_page(ct_files, capsys):
     assert "s.propagate(" in capsys.readouterr().out
 
 
-NEED_WEIGHTS = [["models", verb] for verb in ("fetch", "import", "export")]
+# They need weights, other weights or work that was never saved; tested elsewhere.
+ELSEWHERE = {
+    *("models fetch", "models import", "models export", "drafts save"),
+    "compare case.medfm",
+}
 
 
 def test_shell_page(ct_files, head_file, shell):
@@ -66,7 +70,7 @@ def test_shell_page(ct_files, head_file, shell):
     done = 0
     for line in lines.splitlines():
         words = shlex.split(line)[1:]
-        if words[0] == "compare" or words[:2] in NEED_WEIGHTS:
+        if " ".join(words[:2]) in ELSEWHERE:
             continue
         assert shell(*words)[0] == 0, line
         done += 1
