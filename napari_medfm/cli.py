@@ -20,6 +20,7 @@ from napari_medfm.commands import (
     doctor,
     drafts,
     embed,
+    export,
     inspect,
     ledger,
     models,
@@ -35,7 +36,7 @@ from napari_medfm.core.errors import MedfmError
 
 _COMMANDS = (
     *(demo, window, drafts, models, embed, similar, segment, apply, take),
-    *(compare, inspect, replay, ledger, doctor),
+    *(export, compare, inspect, replay, ledger, doctor),
 )
 _EPILOG = """positions are row,col as in an array, counted from 0, row first;
 boxes are row0,col0,row1,col1 with the last row and column not included.

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medfm.bridge.asking import Ask
 from napari_medfm.core.errors import MedfmError
+from napari_medfm.core.jobs import Work
 from napari_medfm.core.results import Written
 from napari_medfm.core.state import Labelling
-from napari_medfm.engine.provenance import licence_notes, models_in
+from napari_medfm.engine.provenance import models_in
 from napari_medfm.exporters import formats
+from napari_medfm.verbs.exporting import before_head, before_table
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
@@ -126,16 +128,12 @@ class Exporting:
     def head(self, path: Path) -> None:
         """Write the head."""
         desk = self._desk
-        if not path.name.endswith(".safetensors"):
+        if not path.name.endswith((".safetensors", ".onnx")):
             path = path.with_name(f"{path.name}.head.safetensors")
         if desk.live.pending:
             desk.say("The head is being renewed: export it in a moment")
             return
-        card = None if desk.session.head is None else desk.session.head.card
-        notes = licence_notes(models_in(card))
-        sentences = [
-            f"This head is {note}: what it makes inherits that" for note in notes
-        ]
+        sentences = before_head(desk.session.workspace)
         self._hold(sentences, path, partial(self._write_head, path))
 
     def _write_head(self, path: Path) -> None:
@@ -144,6 +142,35 @@ class Exporting:
             lambda: desk.session.export_head.work(path),
             lambda written: desk.say(f"Written: {written}"),
         )
+
+    @property
+    def accepted(self) -> list[str]:
+        """The images that labels were accepted on."""
+        session = self._desk.session
+        having = {item.image for item in session.labelling.accepted}
+        return [name for name in session.images if name in having]
+
+    def table(self, path: Path) -> None:
+        """Write measurements of all that was accepted, on every image."""
+        if path.suffix.lower() not in (".csv", ".parquet"):
+            path = path.with_name(f"{path.name}.csv")
+        session = self._desk.session
+        self._on_all(path, lambda: session.export_table.work(path))
+
+    def dataset(self, path: Path) -> None:
+        """Write images and accepted labels for nnU-Net to train on."""
+        session = self._desk.session
+        self._on_all(path, lambda: session.export_dataset.work(path))
+
+    def _on_all(self, path: Path, plan: Callable[[], Work[Path]]) -> None:
+        desk = self._desk
+        desk.settle()
+        sentences = before_table(desk.session.workspace, self.accepted, path)
+
+        def write() -> None:
+            self._ask.begin(plan, lambda written: desk.say(f"Written: {written}"))
+
+        self._hold(sentences, path, write)
 
     def _hold(
         self, sentences: Sequence[str], path: Path, write: Callable[[], None]

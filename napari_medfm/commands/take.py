@@ -16,8 +16,8 @@ def register(commands: options.Commands) -> None:
         help="bring labels of other programs into another format or a project",
         description="Read labels of an image that another program made (NIfTI, NRRD, "
         "TIFF, PNG, OME-Zarr, DICOM-SEG, RTSTRUCT, COCO, GeoJSON), with their class "
-        "names, at their place on the image, and write them in another format, or "
-        "begin a project with image and labels. No model is loaded.",
+        "names, at their place on the image, and write them in another format, "
+        "measure them, or begin a project with image and labels. No model is loaded.",
     )
     parser.add_argument("image", type=Path, metavar="IMAGE")
     parser.add_argument("labels", type=Path, metavar="LABELS")
@@ -26,7 +26,8 @@ def register(commands: options.Commands) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="mask file, its suffix chooses the format; or a new project, NAME.medfm",
+        help="mask file, its suffix chooses the format; .csv or .parquet for "
+        "measurements; or a new project, NAME.medfm",
     )
     parser.add_argument(
         "--class-name",
@@ -52,7 +53,8 @@ def run(args: Namespace) -> int:
     from napari_medfm.project.layout import SUFFIX
 
     is_project = args.out.suffix == SUFFIX
-    if not is_project:
+    is_table = args.out.suffix.lower() in (".csv", ".parquet")
+    if not is_project and not is_table:
         format_of(args.out)
     if args.out.exists() and (is_project or not args.overwrite):
         way = "choose another name" + ("" if is_project else " or add --overwrite")
@@ -66,6 +68,9 @@ def run(args: Namespace) -> int:
     if is_project:
         say(str(session.save(args.out)))
         session.close()
+        return 0
+    if is_table:
+        say(f"wrote {session.export_table(args.out)}")
         return 0
     written = session.export_masks(name, args.out)
     for path in written:

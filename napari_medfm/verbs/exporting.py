@@ -21,7 +21,12 @@ from napari_medfm.core.runs import Runs, Values
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.atomic import atomic_bytes
 from napari_medfm.engine.provenance import licence_notes, models_in, provenance_of
-from napari_medfm.exporters import export_labels, format_of, sentences_about
+from napari_medfm.exporters import (
+    export_labels,
+    format_of,
+    patient_sentences,
+    sentences_about,
+)
 from napari_medfm.verbs.accepting import accepted_region, check_of
 from napari_medfm.verbs.advising import with_report
 from napari_medfm.verbs.fitting import predict
@@ -112,6 +117,26 @@ def before_export(ws: Workspace, image: str, path: str | Path) -> list[str]:
         used += [] if state.head is None else [state.head.card]
         notes = licence_notes(models_in(used))
     return sentences_about(target, source, format_of(target), {"licence_notes": notes})
+
+
+def before_table(ws: Workspace, images: Sequence[str], path: str | Path) -> list[str]:
+    """Return what to mind before measurements or a dataset of images are written."""
+    file, state = path_of(path, "path").name, ws.labelling
+    made = [a.provenance for a in state.accepted if a.image in images]
+    notes = licence_notes(models_in(made))
+    said = [f"These labels are {note}: the file inherits that." for note in notes]
+    for name in images:
+        image = ws.image(name)
+        said += patient_sentences(file, name, image.source, None)
+    return list(dict.fromkeys(said))
+
+
+def before_head(ws: Workspace, level: Level = "pixel") -> list[str]:
+    """Return what to mind before a head is written."""
+    heads = {"pixel": ws.labelling.head, **ws.labelling.heads}
+    model = heads.get(level)
+    notes = licence_notes(models_in(None if model is None else model.card))
+    return [f"This head is {note}: what it makes inherits that" for note in notes]
 
 
 Content = tuple[NDArray[np.unsignedinteger[Any]], dict[str, Any]]

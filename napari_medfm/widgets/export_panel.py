@@ -20,6 +20,7 @@ from napari_medfm.widgets.mind import Mind
 from napari_medfm.widgets.parts import Hint, button, row
 
 _HEADS = "Heads (*.head.safetensors *.safetensors)"
+_ONNX = "For other programs (*.onnx)"
 
 
 class ExportPanel(QWidget):
@@ -60,6 +61,7 @@ class ExportPanel(QWidget):
             row(QLabel("Masks as"), self._format),
             self._masks,
             self._mind,
+            row(self._table, self._dataset),
             row(self._head, self._load),
             row(self._import, self._copy),
             self._licence,
@@ -69,10 +71,22 @@ class ExportPanel(QWidget):
 
     def _make_files(self) -> None:
         """Make the buttons for heads, labels and the script."""
+        self._table = button(
+            "Measurements…",
+            "Writes a table of every object that was accepted, on all images: size, "
+            "diameters, place, intensities, in the unit of the pixels.",
+            self._export_table,
+        )
+        self._dataset = button(
+            "For nnU-Net…",
+            "Writes all images with accepted labels as a folder that nnU-Net trains "
+            "on, such as Dataset001_Tumour.",
+            self._export_dataset,
+        )
         self._head = button(
             "Export head…",
             "Writes what was learned as one small file, to be used on other images, "
-            "here or elsewhere. It holds no pixels.",
+            "here or elsewhere; as .onnx for other programs. It holds no pixels.",
             self._export_head,
         )
         self._load = button(
@@ -108,6 +122,8 @@ class ExportPanel(QWidget):
         self._masks.setEnabled(something and desk.image is not None)
         self._import.setEnabled(desk.image is not None)
         self._head.setEnabled(state.head is not None)
+        for part in (self._table, self._dataset):
+            part.setEnabled(bool(state.accepted))
         self._hint.setText(
             "The accepted labels are written."
             if accepted
@@ -144,12 +160,35 @@ class ExportPanel(QWidget):
             self._folder = path.parent
             self._desk.exporting.masks(path)
 
-    def _export_head(self) -> None:
-        start = self._folder / "classes.head.safetensors"
-        chosen, _ = QFileDialog.getSaveFileName(self, "Export head", str(start), _HEADS)
+    def _export_table(self) -> None:
+        start = self._folder / "measurements.csv"
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, "Measurements", str(start), "Tables (*.csv *.parquet)"
+        )
         if chosen:
             self._folder = Path(chosen).parent
-            self._desk.exporting.head(Path(chosen))
+            self._desk.exporting.table(Path(chosen))
+
+    def _export_dataset(self) -> None:
+        start = self._folder / "Dataset001_Labels"
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, "Dataset: a new folder, DatasetNNN_Name", str(start)
+        )
+        if chosen:
+            self._folder = Path(chosen).parent
+            self._desk.exporting.dataset(Path(chosen))
+
+    def _export_head(self) -> None:
+        start = self._folder / "classes.head.safetensors"
+        chosen, kind = QFileDialog.getSaveFileName(
+            self, "Export head", str(start), f"{_HEADS};;{_ONNX}"
+        )
+        if chosen:
+            path = Path(chosen)
+            if kind == _ONNX:
+                path = path.with_name(f"{path.name.split('.')[0]}.onnx")
+            self._folder = path.parent
+            self._desk.exporting.head(path)
 
     def _load_head(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(

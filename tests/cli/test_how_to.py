@@ -66,6 +66,7 @@ def test_shell_page(ct_files, head_file, shell):
         (ct_files / "ct1.nii.gz").read_bytes()
     )
     _save_case(ct_files)
+    _leave_draft()
     (lines,) = blocks("shell.md", "sh")
     done = 0
     for line in lines.splitlines():
@@ -77,6 +78,8 @@ def test_shell_page(ct_files, head_file, shell):
     assert done >= 10
     assert (ct_files / "masks" / "ct3.nii.gz").is_file()
     assert (ct_files / "effort.csv").is_file()
+    assert (ct_files / "sizes.csv").is_file()
+    assert (ct_files / "rescued.medfm").is_dir()
 
 
 def _save_case(folder):
@@ -88,6 +91,15 @@ def _save_case(folder):
     mask = session.segment("ct", box=(90, 60, 150, 110), plane=40)
     session.accept("ct", mask, "lesion")
     session.save(folder / "case.medfm")
+    session.close()
+
+
+def _leave_draft():
+    from napari_medfm import Session
+
+    session = Session()
+    session.keep_draft()
+    session.add_class("lesion")
     session.close()
 
 

@@ -45,3 +45,33 @@ def test_labels_of_another_program_come_in(window, disc, tmp_path, monkeypatch):
     one.until(lambda: one.layer("labels") is not None)
     assert np.array_equal(one.layer("labels").data == 1, disc[1])
     one.rest()
+
+
+def test_measurements_a_dataset_and_onnx(window, disc, tmp_path, monkeypatch):
+    one = window(disc[0])
+    desk, session = one.desk, one.desk.session
+    desk.live.automatic = False
+    desk.add_class("lesion")
+    one.open("Export")
+    panel = one.widget.panels["Export"]
+    assert not panel._table.isEnabled()
+    assert not panel._dataset.isEnabled()
+    session.annotate("ct", "lesion", points=[(70, 110), (60, 100)])
+    session.annotate("ct", "background", points=[(10, 10), (150, 20)])
+    session.fit("ridge")
+    desk.act(lambda: session.accept("ct", disc[1], "lesion"))
+    one.rest()
+    one.until(panel._table.isEnabled)
+    places = {
+        "Measurements…": (tmp_path / "a.csv", ""),
+        "For nnU-Net…": (tmp_path / "Dataset001_A", ""),
+        "Export head…": (tmp_path / "a", "For other programs (*.onnx)"),
+    }
+    for title, (path, kind) in places.items():
+        chosen = (str(path), kind)
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, c=chosen: c)
+        one.press(title)
+        one.rest()
+    assert str(int(disc[1].sum())) in (tmp_path / "a.csv").read_text()
+    assert (tmp_path / "Dataset001_A" / "dataset.json").exists()
+    assert (tmp_path / "a.onnx").exists()
