@@ -51,9 +51,9 @@ def test_python_page(ct_files, capsys):
     assert "s.propagate(" in capsys.readouterr().out
 
 
-# They need weights, other weights or work that was never saved; tested elsewhere.
+# They need weights, or other weights; tested elsewhere.
 ELSEWHERE = {
-    *("models fetch", "models import", "models export", "drafts save"),
+    *("models fetch", "models import", "models export"),
     "compare case.medfm",
 }
 
