@@ -12,11 +12,13 @@ from napari_medfm.commands.instances import write_all
 from napari_medfm.commands.say import Stopwatch, UsageError, say, warn
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.specs import Way
+from napari_medfm.engine.turned import turned
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_medfm.core.image import Image
     from napari_medfm.core.results import Mask
     from napari_medfm.session import Session
 
@@ -34,6 +36,13 @@ def register(commands: options.Commands) -> None:
     _add_prompts(parser)
     parser.add_argument(
         "--plane", type=int, metavar="Z", help="plane of a volume, from 0"
+    )
+    parser.add_argument(
+        "--axis",
+        type=int,
+        choices=(0, 1, 2),
+        default=0,
+        help="axis of a volume that counts the planes; 0 if left out",
     )
     parser.add_argument(
         "--propagate",
@@ -128,7 +137,8 @@ def run(args: Namespace) -> int:
     session.add_class(args.class_name)
     if args.propagate and image.ndim == 2:
         raise BadInput(f"{args.image} is a picture: --propagate is for volumes")
-    image.plane_indices(args.to)
+    view = turned(image, args.axis) if args.axis else image
+    view.plane_indices(args.to)
     if args.all:
         return write_all(session, name, args)
     with watch.timed():
@@ -158,9 +168,11 @@ def _check(args: Namespace) -> None:
     from napari_medfm.exporters import format_of
 
     prompts = [args.box, args.point, args.polygon, args.scribble, args.mask]
-    if args.all and (any(prompts) or args.not_point or args.propagate or args.script):
+    others = args.not_point or args.propagate or args.script or args.axis
+    if args.all and (any(prompts) or others):
         raise UsageError(
-            "--all takes no prompts, --propagate or --script: it finds every object"
+            "--all takes no prompts, --propagate, --script or --axis: it finds every "
+            "object"
         )
     if not args.all and not any(prompts):
         raise UsageError(
@@ -181,16 +193,18 @@ def _check(args: Namespace) -> None:
 def _mask(session: Session, name: str, args: Namespace) -> Mask:
     points = [*args.point, *args.not_point]
     labels = [1] * len(args.point) + [0] * len(args.not_point)
-    plane = session.images[name].plane_index(args.plane)
+    image = session.images[name]
+    plane = (turned(image, args.axis) if args.axis else image).plane_index(args.plane)
     mask = session.segment(
         name,
         box=args.box,
         points=points or None,
         point_labels=labels or None,
-        mask=None if args.mask is None else _earlier(session, name, args.mask, plane),
+        mask=None if args.mask is None else _earlier(image, args, plane),
         plane=args.plane,
         polygon=args.polygon,
         scribble=args.scribble,
+        axis=args.axis,
     )
     if not args.propagate:
         return mask
@@ -199,9 +213,11 @@ def _mask(session: Session, name: str, args: Namespace) -> Mask:
 
 
 def _earlier(
-    session: Session, name: str, path: Path, plane: int
+    image: Image, args: Namespace, plane: int
 ) -> NDArray[np.unsignedinteger[Any]]:
+    import numpy as np
+
     from napari_medfm.readers.labels import read_labels
 
-    values = read_labels(path, session.images[name]).values
-    return values if values.ndim == 2 else values[plane]
+    values = read_labels(args.mask, image).values
+    return values if values.ndim == 2 else np.moveaxis(values, args.axis, 0)[plane]

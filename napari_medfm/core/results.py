@@ -70,6 +70,8 @@ class Mask:
     region
         Part of a large plane that the arrays are of: they have its shape, and nothing
         is outside. All of it if None.
+    axis
+        Axis of the volume that ``plane`` is counted along.
     """
 
     data: NDArray[np.bool_]
@@ -82,6 +84,7 @@ class Mask:
     stability: float = 1.0
     note: str = ""
     region: Box | None = None
+    axis: int = 0
 
     @property
     def has_alternatives(self) -> bool:

@@ -22,10 +22,10 @@ from napari_medfm.engine.proposals import (
     Candidate,
     Hint,
     box_iou,
-    candidates_in,
     grown,
     starts_at,
 )
+from napari_medfm.engine.screening import screened
 
 _CROPS = 3
 WIDEST = 4
@@ -66,8 +66,9 @@ def clicked(
         yield Progress(step, _CROPS, "looking closely" if step else "looking")
         crop = cache.get(rgb, plane_key, box, segmenter)
         hint = hint_on(crop, prompt, shape, guide)
-        starts = _starts_in(crop, resized(rgb[box.slices], crop.shape), hint)
-        here = candidates_in(crop, starts, hint, segmenter)
+        picture = resized(rgb[box.slices], crop.shape)
+        starts = _starts_in(crop, picture, hint)
+        here = screened(crop, picture, starts, hint, segmenter)
         found += here
         factor = _next(here, whole=box == square_around(extent, widest, shape))
         side = min(side * factor, widest)

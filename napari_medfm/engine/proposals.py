@@ -31,7 +31,7 @@ _SETTLED = 0.85
 _ALIKE = 0.7
 _QUALITY = 3.0
 _SUPPORT = 0.7
-_DISOBEYED = 3.0
+DISOBEYED = 3.0
 _ASIDE = 0.7
 _FIRM = 0.8
 _CUT = 0.2
@@ -73,6 +73,12 @@ class Candidate:
         Longest side of its box over that of the crop.
     merit
         What candidates compete by.
+    aside
+        How far the clicks lie from the middle of its box, in diagonals of it.
+    wrong
+        Clicks that it disobeys.
+    likely
+        Mean of the guide on it less that beside it.
     """
 
     crop: Crop
@@ -83,6 +89,28 @@ class Candidate:
     cut: int
     reach: float
     merit: float
+    aside: float = 0.0
+    wrong: int = 0
+    likely: float = 0.0
+
+    @property
+    def own(self) -> Box:
+        """The box around the mask, which is not empty."""
+        return _box_of(self.mask)
+
+
+def decoded_in(
+    crop: Crop, boxes: Sequence[Box], hint: Hint, segmenter: Segmenter
+) -> list[Candidate]:
+    """Decode boxes (in the crop's pixels), leaving out what misses every click."""
+    decoded = segmenter.decode(crop.embedding, boxes=list(boxes))
+    judged = (
+        _judged(crop, logits, float(score), hint)
+        for logits, score in zip(
+            decoded.logits[:, 0], decoded.scores[:, 0], strict=True
+        )
+    )
+    return [made for made in judged if made is not None]
 
 
 def candidates_in(
@@ -216,6 +244,7 @@ def _judged(
     if len(hits):
         middle = hint.positives.mean(0) - own.centre
         aside = float(np.hypot(*middle) / np.hypot(own.height, own.width))
+    wrong = int(np.count_nonzero(~hits) + np.count_nonzero(misses))
     merit = (
         _QUALITY * score
         + _FIRM * firm
@@ -223,10 +252,21 @@ def _judged(
         - _ASIDE * aside
         - 0.2 * reach
         - _CUT * cut
-        - _DISOBEYED * np.count_nonzero(~hits)
-        - _DISOBEYED * np.count_nonzero(misses)
+        - DISOBEYED * wrong
     )
-    return Candidate(crop, mask, logits, score, firm, cut, reach, float(merit))
+    return Candidate(
+        crop,
+        mask,
+        logits,
+        score,
+        firm,
+        cut,
+        reach,
+        float(merit),
+        aside=aside,
+        wrong=wrong,
+        likely=agreement,
+    )
 
 
 def under(mask: NDArray[np.bool_], points: NDArray[np.float64]) -> NDArray[np.bool_]:

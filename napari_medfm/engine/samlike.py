@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -55,6 +55,13 @@ class SamEmbedding:
         rows, cols = (max(1, round(n * scale)) for n in self.input_shape)
         return _array(self.features[0, :, :rows, :cols].permute(1, 2, 0))
 
+    @property
+    def coarser(self) -> SamEmbedding:
+        """The same with a quarter of the tokens: decoded sooner, and less exactly."""
+        from torch.nn.functional import avg_pool2d
+
+        return replace(self, features=avg_pool2d(self.features, 2))
+
 
 class SamLike:
     """Image encoder, prompt encoder and mask decoder of SAM's shape.
@@ -97,8 +104,7 @@ class SamLike:
             self._encoder = quicker(self._network.image_encoder)
         self._size = int(self._network.prompt_encoder.input_image_size[0])
         self._fit = fit
-        with torch.inference_mode():
-            self._place = self._network.prompt_encoder.get_dense_pe()
+        self._places: dict[tuple[int, int], Any] = {}
 
     def encode(self, crop: NDArray[np.float32]) -> SamEmbedding:
         """Embed a crop, float32 (rows, cols, 3) in [0, 1], at any size.
@@ -151,16 +157,26 @@ class SamLike:
                 boxes=self._boxes(boxes, scale),
                 masks=None if low_res is None else self._tensor(low_res)[:, None],
             )
+            if low_res is None:
+                # Without a mask it is the same everywhere.
+                dense = dense[:1, :, :1, :1]
             low, scores = masks_of(
                 self._network.mask_decoder,
                 embedding.features,
-                self._place,
+                self._place(embedding.features),
                 sparse,
-                dense[:1] if low_res is None else dense,
+                dense,
                 multimask,
             )
             logits = self._to_crop(low, embedding)
         return Decoded(_array(logits), _array(scores), _array(low))
+
+    def _place(self, features: Any) -> Any:
+        """The position code of features (1, channels, h, w)."""
+        shape = (int(features.shape[-2]), int(features.shape[-1]))
+        if shape not in self._places:
+            self._places[shape] = self._network.prompt_encoder.pe_layer(shape)[None]
+        return self._places[shape]
 
     def _input_shape(self, rows: int, cols: int) -> tuple[int, int]:
         if self._fit == "stretch":

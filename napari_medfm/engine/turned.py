@@ -48,7 +48,7 @@ def turned(image: Image, axis: int) -> Image:
     BadInput
         If the image is no volume, or has no such axis.
     """
-    if image.ndim != 3 or axis not in (0, 1, 2):
+    if image.ndim != 3 or isinstance(axis, bool) or axis not in (0, 1, 2):
         raise BadInput(
             f"{image.name!r} has {image.ndim} axes: a volume has axis 0, 1 and 2"
         )

@@ -74,6 +74,8 @@ def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
         raise BadInput(f"keep_by_hand is True or False, got {keep_by_hand!r}")
     if origin is not None:
         choice_of(origin, "origin", get_args(Origin))
+    if isinstance(what, Mask) and what.axis:
+        what = _in_volume(what, source)
     asked = what
     if what is None:
         what = _in_hand(state, source, plane)
@@ -187,6 +189,20 @@ def accepted_region(  # noqa: PLR0913  one keyword per fact about what is accept
             values = _class_values(labelling, array)
     made = dict(provenance or {"made_by": "given by the user"})
     return Accepted(image.name, on_plane, values, over, origin or kind, made, region)
+
+
+def _in_volume(mask: Mask, image: Image) -> Mask:
+    """Return a mask of a plane across another axis as one of the volume.
+
+    Raises
+    ------
+    BadInput
+        If it is of another image.
+    """
+    check_of(mask, image)
+    volume = np.zeros(image.shape, bool)
+    np.moveaxis(volume, mask.axis, 0)[mask.plane or 0] = mask.data
+    return replace(mask, data=volume, plane=None, alternatives=(), axis=0)
 
 
 def _cropped(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -43,6 +44,7 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
     polygon: ArrayLike | None = None,
     scribble: ArrayLike | None = None,
     region: ArrayLike | None = None,
+    axis: int = 0,
 ) -> Work[Mask]:
     """Outline the object that the prompts mean, on one plane; any mix of them.
 
@@ -67,11 +69,15 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
         Of planes above 4096 x 4096 pixels, look at (row0, col0, row1, col1), at the
         level of the pyramid that shows it in 2048 pixels; at a square around the
         prompts if None. Smaller planes are always looked at whole.
+    axis
+        Axis of a volume that counts the planes: 0, 1 or 2. The positions are those of
+        the other two, in their order.
 
     Returns
     -------
     Mask
-        It also becomes the plane's mask in hand, to be accepted, refined or undone.
+        It also becomes the plane's mask in hand, to be accepted, refined or undone; not
+        so along axis 1 and 2: give it to `accept`, or to `propagate`.
 
     Raises
     ------
@@ -79,22 +85,22 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
         If nothing is prompted, or a prompt does not lie on the plane.
     """
     source = ws.image(image)
-    index = source.plane_index(plane)
+    view = source if source.ndim == 2 and axis == 0 else turned(source, axis)
+    index = view.plane_index(plane)
     clicks, labels = with_scribble(points, point_labels, scribble)
-    sight = sight_of(source, box, (clicks, labels), (polygon, mask), region)
+    sight = sight_of(view, box, (clicks, labels), (polygon, mask), region)
     model, crops = ws.segmenter, ws.crops
 
     def steps() -> Steps[tuple[Answer, dict[str, Any], Box | None]]:
         yield Progress(0, 1, "reading the plane")
-        rgb = sight.read(source, index)
-        key = sight.key(plane_key(source, index))
+        rgb = sight.read(view, index)
+        key = sight.key(plane_key(source, index, axis))
         with model.use() as segmenter:
             found = yield from answer(rgb, key, sight.seen, segmenter, crops)
         place, found = sight.on_plane(found)
         return found, model_facts(model.get()), place
 
-    def fresh() -> bool:
-        return getattr(ws.images.get(image), "uid", None) == source.uid
+    fresh = partial(_is_there, ws, source)
 
     def commit(found: tuple[Answer, dict[str, Any], Box | None]) -> Mask:
         result, facts, place = found
@@ -115,8 +121,9 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
             stability=result.stability,
             note=result.note,
             region=place,
+            axis=axis,
         )
-        if not fresh():
+        if axis or not fresh():
             return made
         here, old = (image, index), ws.labelling
         prompts = {**old.prompts, here: sight.prompt}
@@ -134,7 +141,7 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
     to: tuple[int, int] | None = None,
     also: Mapping[int, Any] | None = None,
     previous: Any = None,
-    axis: int = 0,
+    axis: int | None = None,
     way: Way = "auto",
 ) -> Work[Mask]:
     """Carry a mask of one plane through a volume, both ways, until the object ends.
@@ -154,7 +161,7 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
         The volume's mask of an earlier call: only what the new masks change is done
         anew.
     axis
-        Axis of the volume that counts the planes: 0, 1 or 2.
+        Axis of the volume that counts the planes: 0, 1 or 2; that of a `Mask` if None.
     way
         "memory": the segmenter's own memory of the planes before, as SAM 2.1 and
         MedSAM2 have; "hand-over": boxes handed over from plane to plane, which any
@@ -179,7 +186,8 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
         raise BadInput(
             f"{image!r} is a picture: only volumes can be propagated through"
         )
-    view = turned(source, axis)
+    across: int = getattr(mask, "axis", 0) if axis is None else axis
+    view = turned(source, across)
     index = view.plane_index(plane)
     start = mask_on(view.plane_shape, mask)
     before = None if previous is None else mask_on(source.shape, previous, empty=True)
@@ -188,13 +196,8 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
     origin = getattr(mask, "provenance", {"made_by": "given mask"})
     score = float(getattr(mask, "score", 1.0))
     model, crops = ws.segmenter, ws.crops
-    stack = Stack(
-        lambda z: to_rgb(normalised(view, z)),
-        lambda z: plane_key(source, z, axis),
-        (view.n_planes, *view.plane_shape),
-        view.spacing,
-    )
-    old = None if before is None else np.moveaxis(before, axis, 0)
+    stack = _stack_of(view, across)
+    old = None if before is None else np.moveaxis(before, across, 0)
 
     def steps() -> Steps[tuple[NDArray[np.bool_], dict[str, Any], str]]:
         yield Progress(0, 1, f"getting {model.name} ready")
@@ -204,7 +207,7 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
                 stack, known, (first, last), follower, old
             )
         facts = model_facts(model.get())
-        return np.ascontiguousarray(np.moveaxis(volume, 0, axis)), facts, taken
+        return np.ascontiguousarray(np.moveaxis(volume, 0, across)), facts, taken
 
     def commit(found: tuple[NDArray[np.bool_], dict[str, Any], str]) -> Mask:
         volume, facts, taken = found
@@ -215,13 +218,28 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
             "way": taken,
             "from_plane": index,
             "known_planes": sorted(known),
-            "axis": axis,
+            "axis": across,
             "range": [first, last],
             "started_from": origin,
         }
         return Mask(volume, score, image, None, provenance, image_uid=source.uid)
 
     return Work(f"Propagating in {image}", steps, commit)
+
+
+def _is_there(ws: Workspace, image: Image) -> bool:
+    """Whether the session still has this very image."""
+    return getattr(ws.images.get(image.name), "uid", None) == image.uid
+
+
+def _stack_of(view: Image, axis: int) -> Stack:
+    """Return the planes of a volume across an axis, as they are followed."""
+    return Stack(
+        lambda z: to_rgb(normalised(view, z)),
+        lambda z: plane_key(view, z, axis),
+        (view.n_planes, *view.plane_shape),
+        view.spacing,
+    )
 
 
 def _follower(

@@ -113,7 +113,7 @@ def refine(
 def _fits(image: Image, what: object) -> bool:
     if isinstance(what, Mask):
         fits = what.data.shape in (image.shape, image.plane_shape)
-        return fits and what.image == image.name
+        return fits and what.image == image.name and not what.axis
     return (
         type(what) is Prediction
         and what.image == image.name

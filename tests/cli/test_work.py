@@ -173,6 +173,22 @@ def test_through_a_volume(shell, ball_file, tmp_path):
     assert not mask[10:].any()
 
 
+def test_across_another_axis(shell, ball_file, tmp_path):
+    image, truth = ball_file
+    at = int(truth.sum((0, 2)).argmax())
+    rows, cols = np.nonzero(truth[:, at])
+    box = f"{rows.min()},{cols.min()},{rows.max() + 1},{cols.max() + 1}"
+    out = tmp_path / "plane.nii.gz"
+    words = ["segment", image, "--axis", "1", "--plane", str(at), "--box", box]
+    code, _, errors = shell(*words, "--out", out)
+    assert (code, errors) == (0, "")
+    mask = np.asarray(nib.load(out).dataobj).T == 1
+    assert dice(mask[:, at], truth[:, at]) > 0.7
+    assert mask.sum() == mask[:, at].sum()
+    assert shell(*words, "--propagate", "--overwrite", "--out", out)[0] == 0
+    assert dice(np.asarray(nib.load(out).dataobj).T == 1, truth) > 0.7
+
+
 def test_through_a_volume_by_memory(shell, ball_file, tmp_path, monkeypatch):
     image, truth = ball_file
     words = ["segment", image, "--plane", "6", "--box", "24,34,77,87", "--propagate"]

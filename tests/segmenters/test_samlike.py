@@ -117,6 +117,23 @@ def test_equals_sam_predictor(pair, shape, kind, multimask):
     assert ((decoded.logits[0] > 0) == (logits > 0))[sure].all()
 
 
+def test_a_coarser_embedding_answers_with_a_quarter_of_the_tokens(pair):
+    ours, _ = pair
+    picture = np.random.default_rng(3).random((90, 75, 3), dtype=np.float32)
+    embedding = ours.encode(picture)
+    coarse = embedding.coarser
+    assert coarse.features.shape[-2:] == tuple(
+        n // 2 for n in embedding.features.shape[-2:]
+    )
+    exact = ours.decode(embedding, boxes=[Box(12, 20, 60, 70)])
+    rough = ours.decode(coarse, boxes=[Box(12, 20, 60, 70)])
+    assert rough.logits.shape == exact.logits.shape
+    assert rough.scores.shape == exact.scores.shape
+    assert np.isfinite(rough.logits).all()
+    again = ours.decode(embedding, boxes=[Box(12, 20, 60, 70)])
+    np.testing.assert_array_equal(again.logits, exact.logits)
+
+
 def test_a_batch_equals_one_after_another(pair):
     ours, _ = pair
     crop = np.random.default_rng(1).random((100, 120, 3), dtype=np.float32)

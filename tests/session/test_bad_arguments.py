@@ -252,6 +252,7 @@ TABLE = {
             "mask": NO_MASK,
             "plane": [*NO_PLANE, None],
             "region": NO_BOX,
+            "axis": [*NO_PLANE, None],
         },
     ),
     "segment outline": (

@@ -1,0 +1,68 @@
+"""Prompts on planes of any axis of a volume."""
+
+import numpy as np
+import pytest
+
+from napari_medfm import Session
+from napari_medfm.core.errors import BadInput
+
+
+@pytest.fixture
+def session(encoder, segmenter, ball, tmp_path):
+    session = Session(encoder=encoder, segmenter=segmenter, cache_dir=tmp_path)
+    session.add_image(ball[0], name="ct")
+    session.add_class("ball")
+    return session
+
+
+def tight(plane):
+    rows, cols = np.nonzero(plane)
+    return rows.min(), cols.min(), rows.max() + 1, cols.max() + 1
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_plane_of_any_axis_is_outlined_followed_and_accepted(session, ball, axis):
+    truth = np.moveaxis(ball[1], axis, 0)
+    at = int(truth.sum((1, 2)).argmax())
+    mask = session.segment("ct", box=tight(truth[at]), plane=at, axis=axis)
+    assert (mask.axis, mask.plane) == (axis, at)
+    assert mask.data.shape == truth[at].shape
+    assert (mask.data & truth[at]).sum() > 0.6 * truth[at].sum()
+    assert bool(session.labelling.masks) == (axis == 0)
+    whole = session.propagate("ct", mask, plane=at)
+    assert whole.provenance["axis"] == axis
+    session.accept("ct", mask, "ball")
+    labels = np.moveaxis(session.labels("ct"), axis, 0)
+    np.testing.assert_array_equal(labels[at] == 1, mask.data)
+    assert labels.sum() == mask.data.sum()
+    assert session.undo()
+    assert not session.labels("ct").any()
+
+
+def test_a_script_does_it_again(session, ball):
+    truth = ball[1]
+    at = int(truth.sum((0, 2)).argmax())
+    mask = session.segment("ct", box=tight(truth[:, at]), plane=at, axis=1)
+    session.accept("ct", mask, "ball")
+    segment, accept = (
+        call for call in session.history if call.verb in ("segment", "accept")
+    )
+    assert segment.kwargs["axis"] == 1
+    replayed = accept.args[1].mask()
+    np.testing.assert_array_equal(replayed[:, at], mask.data)
+    assert replayed.shape == truth.shape
+
+
+def test_a_picture_has_no_other_axis(encoder, segmenter, disc, tmp_path):
+    session = Session(encoder=encoder, segmenter=segmenter, cache_dir=tmp_path)
+    session.add_image(disc[0], name="x")
+    with pytest.raises(BadInput, match="2 axes"):
+        session.segment("x", box=(5, 5, 20, 20), axis=1)
+
+
+def test_edges_are_refined_on_planes_of_the_first_axis(session, ball):
+    truth = ball[1]
+    at = int(truth.sum((0, 2)).argmax())
+    mask = session.segment("ct", box=tight(truth[:, at]), plane=at, axis=1)
+    with pytest.raises(BadInput):
+        session.refine("ct", mask, "clean")
