@@ -51,6 +51,7 @@ class Item:
     """An object or image: what our heads see of it, what is plain, what is right."""
 
     group: str
+    place: tuple[float, float, float]
     rows: NDArray[np.float32]
     plain: NDArray[np.float32]
     value: int
@@ -95,9 +96,10 @@ def objects(
         session.add_image(image, name=name)
         rows = drain(rows_of(session.workspace.planes, session.images[name], labels))
         tokens = session.workspace.planes.encoder.get().spec.dim
-        for number, row in zip(rows.ids, rows.rows, strict=True):
+        for number, row, centre in zip(rows.ids, rows.rows, rows.centres, strict=True):
             right = int(truth[labels == number].mean() >= 0.5)
-            found.append(Item(name, row[None], row[tokens:], right))
+            place = (0.0, *centre.tolist())
+            found.append(Item(name, place, row[None], row[tokens:], right))
     return found
 
 
@@ -133,7 +135,8 @@ def tiles(session: Session, data: Path) -> list[Item]:
                     continue
                 rows = whole(session, tile, f"{name} {row} {col}")
                 right = int((mask[place] == 2).sum() >= EXUDATE)
-                found.append(Item(name, rows, colours(tile), right))
+                middle = (0.0, float(row), float(col))
+                found.append(Item(name, middle, rows, colours(tile), right))
     return found
 
 
@@ -151,7 +154,8 @@ def planes(session: Session, data: Path) -> list[Item]:
             continue
         rows = whole(session, plane, f"plane {z}")
         side = "first" if z < half else "second"
-        found.append(Item(side, rows, colours(plane), int((truth[z] > 0).any())))
+        right, place = int((truth[z] > 0).any()), (float(z), 0.0, 0.0)
+        found.append(Item(side, place, rows, colours(plane), right))
     return found
 
 
@@ -182,7 +186,7 @@ def drawn(
 
 def ours(recipe: str, level: Level, train: list[Item], test: list[Item]) -> Any:
     samples = [
-        Sample(n, i.group, i.group, i.value, (0.0, float(n), 0.0), i.rows)
+        Sample(n, i.group, i.group, i.value, i.place, i.rows)
         for n, i in enumerate(train)
     ]
     model = drain(train_samples(samples, CLASSES, level, recipe, {}))
