@@ -154,6 +154,19 @@ def test_accepted_labels_become_marks(desk, editing, disc):
     assert len(made.pixels) == disc[1].sum()
 
 
+def test_accepted_labels_of_all_images_become_marks(desk, editing, disc):
+    desk.add_class("lesion")
+    desk.viewer.add_image(disc[0] + 1, name="other", rgb=False)
+    desk.runner.rest()
+    for name in ("ct", "other"):
+        assert name in desk.session.images
+        desk.session.accept(name, disc[1], "lesion")
+    (words, take) = editing.sources[1]
+    assert words == "the accepted labels of all 2 images that have some"
+    take()
+    assert {a.image for a in desk.session.annotations} == {"ct", "other"}
+
+
 def test_what_is_ignored_teaches_nothing_and_is_seen(desk, editing, disc):
     teach(desk, disc[1])
     desk.marking.ignore(True)
