@@ -116,6 +116,8 @@ class Projects:
         problem = None if draft is None else draft.problem
         if problem is not None:
             words += f", and {problem}"
+        elif made and draft is not None and draft.dirty:
+            words += ". A draft is being made"
         elif made and draft is not None:
             words += ". A draft keeps them if the program stops"
         elif made >= _MANY:

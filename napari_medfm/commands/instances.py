@@ -24,7 +24,7 @@ def write_all(session: Session, name: str, args: Namespace) -> int:
     """
     from napari_medfm.core.labels import LabelClass
     from napari_medfm.engine.provenance import provenance_of
-    from napari_medfm.exporters import export_labels
+    from napari_medfm.exporters import export_labels, format_of, sentences_about
     from napari_medfm.verbs.classes import PALETTE
     from napari_medfm.verbs.models import model_facts
 
@@ -54,9 +54,8 @@ def write_all(session: Session, name: str, args: Namespace) -> int:
         "model": model_facts(session.workspace.segmenter.get()),
     }
     facts = provenance_of(image, classes=classes, content=content)
-    written = export_labels(args.out, labels, image, classes, facts)
-    for path in written:
-        say(f"wrote {path}")
-    for sentence in written.warnings:
+    for sentence in sentences_about(args.out, image, format_of(args.out), facts):
         warn(sentence)
+    for path in export_labels(args.out, labels, image, classes, facts):
+        say(f"wrote {path}")
     return 0

@@ -6,10 +6,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.jobs import Steps
+
+if TYPE_CHECKING:
+    from napari_medfm.session import Session
 
 R = TypeVar("R")
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -69,6 +73,19 @@ def finish(steps: Steps[R], title: str) -> R:
             sys.stderr.write("\r" + line.ljust(len(shown)))
             sys.stderr.flush()
             shown = line
+
+
+def write_mask(session: Session, image: str, path: Path) -> None:
+    """Say what to mind about an image's labels, write them, and say where they are."""
+    said = session.before_export(image, path)
+    for sentence in said:
+        warn(sentence)
+    written = session.export_masks(image, path)
+    for file in written:
+        say(f"wrote {file}")
+    for sentence in written.warnings:
+        if sentence not in said:
+            warn(sentence)
 
 
 def agreed(question: str, deed: str) -> bool:

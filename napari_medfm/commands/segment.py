@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from napari_medfm.commands import options
 from napari_medfm.commands.instances import write_all
-from napari_medfm.commands.say import Stopwatch, UsageError, say, warn
+from napari_medfm.commands.say import Stopwatch, UsageError, say, warn, write_mask
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.specs import Way
 from napari_medfm.engine.turned import turned
@@ -150,11 +150,7 @@ def run(args: Namespace) -> int:
     if mask.note:
         warn(mask.note)
     session.accept(name, mask, args.class_name)
-    written = session.export_masks(name, args.out)
-    for path in written:
-        say(f"wrote {path}")
-    for sentence in written.warnings:
-        warn(sentence)
+    write_mask(session, name, args.out)
     if args.script is not None:
         from napari_medfm.engine.atomic import atomic_bytes
 

@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from napari_medfm.commands import options
-from napari_medfm.commands.say import UsageError, say, table, warn
+from napari_medfm.commands.say import UsageError, say, table, write_mask
 
 
 def register(commands: options.Commands) -> None:
@@ -72,9 +72,5 @@ def run(args: Namespace) -> int:
     if is_table:
         say(f"wrote {session.export_table(args.out)}")
         return 0
-    written = session.export_masks(name, args.out)
-    for path in written:
-        say(f"wrote {path}")
-    for sentence in written.warnings:
-        warn(sentence)
+    write_mask(session, name, args.out)
     return 0

@@ -62,7 +62,9 @@ class Saved:
     kept: Mapping[str, int]
 
     def __str__(self) -> str:
-        text = f"Saved {self.path}: {self.images} images, {self.actions} actions"
+        images = "1 image" if self.images == 1 else f"{self.images} images"
+        actions = "1 action" if self.actions == 1 else f"{self.actions} actions"
+        text = f"Saved {self.path}: {images}, {actions}"
         if not self.kept:
             return text
         size = sum(self.kept.values()) / 1e6

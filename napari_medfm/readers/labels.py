@@ -66,6 +66,8 @@ def read_labels(path: Path, image: Image, *, anywhere: bool = False) -> ReadLabe
 
     if not path.exists():
         raise BadInput(f"There is no file {path}")
+    if path.is_dir() and reader_of(path).name == "dicom":
+        raise BadInput(f"{path.name} is a folder: choose the file of labels in it")
     check_size(path, 2 * int(np.prod(image.shape)))
     name = path.name.lower()
     if path.is_file() and name.endswith((".json", ".geojson")):

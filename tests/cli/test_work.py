@@ -12,6 +12,7 @@ from slices import named_scan
 from toys import ToyTracker
 
 from napari_medfm import load_head, segmenters
+from napari_medfm.core.errors import WriteFailed
 
 pytestmark = pytest.mark.usefixtures("toy_models")
 
@@ -472,3 +473,18 @@ def test_apply_refuses_other_wishes(shell, head_file, disc_file, tmp_path, wish,
     code, _, errors = shell("apply", head_file, disc_file[0], "--out", tmp_path, *wish)
     assert code == 2
     assert words in errors
+
+
+def test_what_to_mind_is_said_before_a_mask_is_written(
+    shell, named, tmp_path, monkeypatch
+):
+    from napari_medfm.verbs import exporting
+
+    def full(*_):
+        raise WriteFailed("No space left")
+
+    monkeypatch.setattr(exporting, "export_labels", full)
+    out = tmp_path / "Doe.nii.gz"
+    code, _, errors = shell("segment", named, "--box", "4,4,30,30", "--out", out)
+    assert code == 1
+    assert errors.index("patient's name") < errors.index("No space left")

@@ -273,3 +273,12 @@ def test_an_image_is_no_label_map(tmp_path):
     nrrd.write(str(tmp_path / "a.nrrd"), np.full((18, 16), 0.5))
     with pytest.raises(BadInput, match="no labels"):
         session.import_labels("ct", tmp_path / "a.nrrd")
+
+
+def test_a_folder_of_labels_is_asked_for_its_file(tmp_path, disc):
+    session = Session(ToyEncoder(), ToySegmenter())
+    session.add_image(disc[0], name="x")
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "RS.dcm").write_bytes(b"x")
+    with pytest.raises(BadInput, match="masks is a folder: choose the file of labels"):
+        session.import_labels("x", tmp_path / "masks")

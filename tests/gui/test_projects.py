@@ -16,7 +16,8 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 
-from napari_medfm import load_project
+from napari_medfm import drafts, load_project
+from napari_medfm.project.draft import drafts_folder
 
 
 @pytest.fixture(autouse=True)
@@ -178,6 +179,11 @@ def test_saving_does_not_stop_the_window(window, places, tmp_path, heartbeat):
     one.desk.session.close()
 
 
+def folders():
+    home = drafts_folder()
+    return list(home.iterdir()) if home.exists() else []
+
+
 def main_window(one):
     found = one.widget
     while not isinstance(found, QMainWindow):
@@ -193,6 +199,7 @@ def test_closing_asks_and_stays_open(window, disc):
     main_window(one).close()
     assert "3 changes would be lost" in seen[0]
     assert main_window(one).isVisible()
+    assert len(folders()) == 1
 
 
 def ask_to_close(one, monkeypatch):
@@ -230,14 +237,19 @@ def test_closing_can_discard(window, disc, monkeypatch):
     teach(one)
     answer(one.qtbot, "Discard them", seen)
     with monkeypatch.context() as patched:
+        assert folders()
         assert ask_to_close(one, patched) == ["at once"]
     assert seen
+    assert not folders()
 
 
 def test_a_program_that_closes_its_viewer_is_not_asked(window, disc):
     one = window(disc[0])
     teach(one)
     one.viewer.close()
+    one.desk.session.close()
+    (left,) = drafts()
+    assert left.changes == 3
 
 
 def test_strokes_after_the_last_save_are_offered(window, disc, tmp_path, places):
