@@ -60,11 +60,12 @@ def offers(kind: Kind, session: Session) -> list[Offer]:
     family = encoders if kind == "encoder" else segmenters
     cache = session.options["cache_dir"]
     current = session.encoder if kind == "encoder" else session.segmenter
-    found = [
+    offered = [
         Offer(spec.name, spec, family.is_installed(spec.name, cache))
         for spec in family.specs()
-        if not spec.absent and spec.dimension == 2
+        if not spec.absent and (spec.dimension == 2 or kind == "segmenter")
     ]
+    found = [o for o in offered if o.here or o.spec is None or o.spec.dimension == 2]
     if current not in {offer.name for offer in found}:
         found.insert(0, Offer(current, None, True))
     return sorted(found, key=lambda offer: (not offer.here, offer.title.lower()))

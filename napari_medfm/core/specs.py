@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -344,6 +344,29 @@ class Tracker(Segmenter, Protocol):
 
     def track(self, planes: int) -> Track:
         """Begin to follow an object through a volume of so many planes."""
+
+
+@runtime_checkable
+class VolumeSegmenter(Segmenter, Protocol):
+    """A segmenter that sees a volume as a whole."""
+
+    def outline(
+        self,
+        volume: NDArray[np.float32],
+        known: Mapping[int, NDArray[np.bool_]],
+        spacing: Sequence[float],
+    ) -> NDArray[np.bool_]:
+        """Outline an object in a volume from its outlines on some planes.
+
+        Parameters
+        ----------
+        volume
+            Grey values (planes, rows, cols) in [0, 1].
+        known
+            Its masks by plane; an empty one says that it is not there.
+        spacing
+            Of planes, rows and columns.
+        """
 
 
 class Estimator(Protocol):

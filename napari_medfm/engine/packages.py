@@ -13,6 +13,7 @@ EXTRAS = {
     "open_clip": "text",
     "monai": "volumes",
     "onnxruntime": "onnx",
+    "nnInteractive": "nninteractive",
 }
 
 

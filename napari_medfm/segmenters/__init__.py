@@ -13,6 +13,7 @@ from napari_medfm.segmenters import (
     lite_medsam,
     medsam,
     mobile_sam,
+    nninteractive,
     sam,
     sam2,
     sam_med2d,
@@ -28,6 +29,7 @@ def specs() -> tuple[SegmenterSpec, ...]:
         *sam.SPECS,
         *mobile_sam.SPECS,
         *sam2.SPECS,
+        nninteractive.SPEC,
         *elsewhere.SPECS,
     )
 
@@ -60,6 +62,8 @@ def load(
 ) -> Segmenter:
     """Load a segmenter from weights on this machine; never downloads.
 
+    nnInteractive alone runs elsewhere: on the server that the user named.
+
     Parameters
     ----------
     device
@@ -67,7 +71,7 @@ def load(
     cache_dir, weights
         Where to look: a named file, then the cache, then an installed package.
     offline
-        Makes no difference to loading; taken so that callers can pass their settings.
+        Refuses models that run on a server; makes no other difference to loading.
 
     Raises
     ------
@@ -81,6 +85,8 @@ def load(
     from napari_medfm.engine.weights import locate
 
     spec = _loadable(name)
+    if spec.name == nninteractive.SPEC.name:
+        return nninteractive.load(offline)
     path = locate(spec, weights=weights, cache_dir=cache_dir)
     if spec.name == lite_medsam.SPEC.name:
         return lite_medsam.load(path, device)
@@ -101,14 +107,14 @@ def fetch(
     """Download a segmenter's weights into the cache; the user asked for it."""
     from napari_medfm.engine import weights
 
-    return weights.fetch(_loadable(name), cache_dir=cache_dir, offline=offline)
+    return weights.fetch(_with_weights(name), cache_dir=cache_dir, offline=offline)
 
 
 def import_file(name: str, path: Path, *, cache_dir: Path | None = None) -> Path:
     """Check a weights file the user has and keep it in the cache."""
     from napari_medfm.engine import weights
 
-    spec = _loadable(name)
+    spec = _with_weights(name)
     load(name, weights=path, device="cpu")
     return weights.import_file(spec, path, cache_dir=cache_dir)
 
@@ -117,6 +123,8 @@ def is_installed(name: str, cache_dir: Path | None = None) -> bool:
     """Whether `load` would find weights."""
     from napari_medfm.engine.weights import is_here
 
+    if name == nninteractive.SPEC.name:
+        return nninteractive.is_named()
     return is_here(spec_of(name), cache_dir=cache_dir)
 
 
@@ -125,3 +133,9 @@ def _loadable(name: str) -> SegmenterSpec:
     if spec.absent:
         raise MissingWeights(f"{spec.title} cannot be loaded here: {spec.absent}")
     return spec
+
+
+def _with_weights(name: str) -> SegmenterSpec:
+    if name == nninteractive.SPEC.name:
+        raise MissingWeights(nninteractive.SERVED)
+    return _loadable(name)

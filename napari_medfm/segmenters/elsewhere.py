@@ -22,17 +22,6 @@ def _absent(name: str, title: str, why: str, **facts: Any) -> SegmenterSpec:
 
 SPECS = (
     _absent(
-        "nninteractive",
-        "nnInteractive",
-        "it runs on a server with a GPU; its package nninteractive-client reaches one, "
-        "and this program does not speak to it yet: save its masks and open them here",
-        architecture="nnU-Net with residual encoder",
-        licence="code Apache-2.0; weights CC-BY-NC-SA-4.0",
-        commercial=False,
-        page="https://huggingface.co/MIC-DKFZ/nnInteractive",
-        use="Outlining any object in a volume from clicks, scribbles and boxes",
-    ),
-    _absent(
         "sam3",
         "SAM 3",
         "texts and examples as prompts are not among this program's prompts yet; the "

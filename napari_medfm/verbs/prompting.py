@@ -15,7 +15,7 @@ from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.core.results import Mask
-from napari_medfm.core.specs import Segmenter, Tracker, Way
+from napari_medfm.core.specs import Segmenter, Tracker, VolumeSegmenter, Way
 from napari_medfm.engine.crops import CropCache
 from napari_medfm.engine.everything import everything
 from napari_medfm.engine.handover import HandOver
@@ -26,6 +26,7 @@ from napari_medfm.engine.provenance import version
 from napari_medfm.engine.remembering import Remembering
 from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.turned import turned
+from napari_medfm.engine.wholly import Wholly
 from napari_medfm.verbs.asking import mask_on, with_scribble
 from napari_medfm.verbs.looking import sight_of, written
 from napari_medfm.verbs.models import model_facts
@@ -165,7 +166,8 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
     way
         "memory": the segmenter's own memory of the planes before, as SAM 2.1 and
         MedSAM2 have; "hand-over": boxes handed over from plane to plane, which any
-        segmenter can; "auto": the memory where there is one.
+        segmenter can; "auto": all of the volume at once where the segmenter sees it as
+        a whole, as nnInteractive does, or the memory where there is one.
 
     Returns
     -------
@@ -246,6 +248,8 @@ def _follower(
     way: Way, stack: Stack, segmenter: Segmenter, crops: CropCache
 ) -> tuple[str, Follower]:
     """Say which way is taken, and who walks it."""
+    if way == "auto" and isinstance(segmenter, VolumeSegmenter):
+        return "volume", Wholly(stack, segmenter)
     if way != "hand-over" and isinstance(segmenter, Tracker):
         return "memory", Remembering(stack, segmenter)
     if way == "memory":
