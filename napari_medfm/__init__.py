@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_medfm.core.runs import runs, values
     from napari_medfm.project.drafts import drafts
     from napari_medfm.project.opening import load_project
+    from napari_medfm.project.replaying import replay_project
     from napari_medfm.session import Session, list_models, load_head
 
 _HOMES = {
@@ -22,6 +23,7 @@ _HOMES = {
     "list_models": "napari_medfm.session",
     "load_head": "napari_medfm.session",
     "load_project": "napari_medfm.project.opening",
+    "replay_project": "napari_medfm.project.replaying",
     "runs": "napari_medfm.core.runs",
     "values": "napari_medfm.core.runs",
     "view": "napari_medfm.app",
@@ -33,6 +35,7 @@ __all__ = [
     "list_models",
     "load_head",
     "load_project",
+    "replay_project",
     "runs",
     "values",
     "view",

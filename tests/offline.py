@@ -102,6 +102,10 @@ def main(folder):
     load_head(head).predict(pixels[0])
     say("wrote every format")
 
+    session.keep_draft()
+    (draft,) = folder.joinpath("drafts").iterdir()
+    say(f"kept {draft.name}")
+
     case = folder / "case.medfm"
     session.save(case)
     session.add_class("b")
@@ -119,6 +123,8 @@ def main(folder):
 
     out = folder / "out"
     for words in (
+        ["drafts"],
+        ["export", case, "--table", folder / "again.csv"],
         ["replay", case],
         ["ledger", case, "--csv", folder / "ledger.csv"],
         ["inspect", folder / "b.nii.gz"],

@@ -31,6 +31,7 @@ from napari_medfm.bridge.opening import Opening
 from napari_medfm.bridge.placing import Placing
 from napari_medfm.bridge.projects import Projects
 from napari_medfm.bridge.prompt import Prompting
+from napari_medfm.bridge.repeating import Repeating
 from napari_medfm.bridge.review import Review
 from napari_medfm.bridge.running import Runner
 from napari_medfm.bridge.saving import Saving
@@ -102,7 +103,7 @@ class Desk:
         self.saving = Saving(self)
         self.projects, self.drafts = Projects(self), Drafts(self)
         self.batch = Batch(self)
-        self.effort = EffortOut(self)
+        self.effort, self.repeating = EffortOut(self), Repeating(self)
         self.keys = Keys(self)
         self.view.on_moved = self._view_moved
         self.binding.on_bound = self.placing.watch

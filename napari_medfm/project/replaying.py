@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_medfm.core.calls import Given
 from napari_medfm.core.changes import Change, answer_digest
-from napari_medfm.core.errors import BadFile, MedfmError
-from napari_medfm.core.jobs import Job, Progress, Steps
+from napari_medfm.core.errors import BadFile, BadInput, MedfmError
+from napari_medfm.core.jobs import Job, Progress, Steps, finished
 from napari_medfm.core.state import Labelling
+from napari_medfm.project.keeping import Project
+from napari_medfm.project.opening import Mode, opened
 from napari_medfm.session import Session
 from napari_medfm.verbs.gesture import Gesture
 from napari_medfm.verbs.labelling import label_map
@@ -55,6 +58,59 @@ class Replayed:
     masks: int
     difference: str | None
     session: Session
+
+
+def replay_project(
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    stop: bool = False,
+    **options: Any,
+) -> Replayed:
+    """Make every mask of a project again, and compare bit for bit.
+
+    Nothing is written into the project; its images and models are needed.
+
+    Parameters
+    ----------
+    path
+        The project's folder.
+    images
+        A folder in which to look for image files that are no longer where they were.
+    stop
+        Whether to end at the first difference.
+    options
+        As for `Session`: cache_dir, device, offline; encoder and segmenter only as
+        loaded models, for names that no catalogue has.
+
+    Raises
+    ------
+    BadFile
+        If it is no project, or damaged.
+    BadInput
+        If an image is missing.
+    """
+    recorded = recorded_in(Path(path), images, options)
+    encoder, segmenter = recorded.workspace.first_models
+    models = {"encoder": encoder, "segmenter": segmenter, **options}
+    return finished(replay(recorded, Session(**models), stop=stop))
+
+
+def recorded_in(
+    path: Path, images: str | Path | None, options: dict[str, Any]
+) -> Session:
+    """Open a project for reading, with all its images.
+
+    Raises
+    ------
+    BadInput
+        If an image is missing.
+    """
+    session = opened(path, images, Mode(read_only=True), options)
+    keeper = session.workspace.keeper
+    for text in keeper.missing.values() if isinstance(keeper, Project) else ():
+        raise BadInput(text)
+    return session
 
 
 def replay(recorded: Session, fresh: Session, *, stop: bool) -> Steps[Replayed]:

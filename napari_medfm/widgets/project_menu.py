@@ -88,6 +88,12 @@ class ProjectMenu(QWidget):
             self._desk.effort.table,
         )
         self._add("Effort as a picture…", "Draws them.", self._desk.effort.picture)
+        self._add(
+            "Do all again and compare",
+            "Makes every mask again from images and journal, in the background, and "
+            "compares bit for bit. Nothing of the project is changed.",
+            self._desk.repeating.begin,
+        )
 
     def _add(
         self, title: str, tip: str, act: Callable[[], object], keys: str = ""

@@ -1,5 +1,7 @@
 """Projects on the desk: all comes back, and nothing is let go of unasked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
@@ -438,3 +440,33 @@ def test_of_many_images_some_come_at_a_time_and_one_is_seen(one, disc, tmp_path)
     show_alone(one.desk, "disc")
     one.desk.work_on("disc")
     assert one.shown("labels").visible
+
+
+def test_all_is_done_again_and_compared(one, tmp_path):
+    one.desk.repeating.begin()
+    assert "save a project first" in one.desk.message
+    work(one)
+    save(one)
+    case = tmp_path / "case.medfm"
+    before = sorted((p, p.stat().st_mtime_ns) for p in case.rglob("*"))
+    labelling = one.session.labelling
+    one.desk.repeating.begin()
+    assert "everything is the same, bit for bit" in one.desk.message
+    assert one.session.labelling is labelling
+    assert sorted((p, p.stat().st_mtime_ns) for p in case.rglob("*")) == before
+
+
+def test_what_is_not_the_same_again_is_named(one, tmp_path):
+    work(one)
+    save(one)
+    segmenter = one.session.workspace.segmenter.get()
+    decode = segmenter.decode
+
+    def other(embedding, **prompts):
+        found = decode(embedding, **prompts)
+        return replace(found, logits=found.logits[..., ::-1])
+
+    segmenter.decode = other
+    one.desk.repeating.begin()
+    assert "Not all is the same: call " in one.desk.message
+    assert one.desk.is_problem

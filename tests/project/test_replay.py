@@ -1,13 +1,15 @@
 """Everything can be made again from images and journal, bit for bit."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from toys import ENCODER, SEGMENTER, ToyEncoder, ToySegmenter
 
-from napari_medfm import encoders, segmenters
+from napari_medfm import encoders, replay_project, segmenters
 from napari_medfm.cli import main
+from napari_medfm.core.errors import BadInput
 from napari_medfm.core.forms import dumps
 from napari_medfm.project.journal import new_journal, read_journal
 
@@ -45,6 +47,34 @@ def test_replay_makes_the_same_bits(case, capsys):
     assert main(["replay", str(case), "--check"]) == 0
     assert "bit for bit" in capsys.readouterr().out
     assert sorted((p, p.stat().st_mtime_ns) for p in case.rglob("*")) == before
+
+
+def test_python_does_the_same(case, tmp_path):
+    found = replay_project(case, encoder=ToyEncoder(), segmenter=ToySegmenter())
+    assert found.difference is None
+    assert found.calls > 10
+    assert found.masks > 10
+
+
+class Changed(ToySegmenter):
+    """The toy under the same name, with other answers."""
+
+    def decode(self, embedding, **prompts):
+        found = super().decode(embedding, **prompts)
+        return replace(found, logits=found.logits[..., ::-1])
+
+
+def test_python_names_what_differs(case):
+    found = replay_project(case, encoder=ToyEncoder(), segmenter=Changed())
+    assert found.difference.startswith("call ")
+    assert "segment" in found.difference
+    assert "cannot be done again" not in found.difference
+
+
+def test_python_says_which_image_is_missing(case, disc_file):
+    disc_file.unlink()
+    with pytest.raises(BadInput, match="is missing"):
+        replay_project(case, encoder=ToyEncoder(), segmenter=ToySegmenter())
 
 
 def test_predictions_that_were_overtaken_are_made_as_they_were(
