@@ -29,6 +29,7 @@ from napari_medfm.commands import (
     segment,
     similar,
     take,
+    train,
     window,
 )
 from napari_medfm.commands.say import UsageError, warn
@@ -36,7 +37,7 @@ from napari_medfm.core.errors import MedfmError
 
 _COMMANDS = (
     *(demo, window, drafts, models, embed, similar, segment, apply, take),
-    *(export, compare, inspect, replay, ledger, doctor),
+    *(train, export, compare, inspect, replay, ledger, doctor),
 )
 _EPILOG = """positions are row,col as in an array, counted from 0, row first;
 boxes are row0,col0,row1,col1 with the last row and column not included.

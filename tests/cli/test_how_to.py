@@ -90,6 +90,8 @@ def _save_case(folder):
     session.add_class("lesion")
     mask = session.segment("ct", box=(90, 60, 150, 110), plane=40)
     session.accept("ct", mask, "lesion")
+    session.annotate("ct", "lesion", points=[(40, 120, 85)])
+    session.annotate("ct", "background", points=[(40, 30, 30)])
     session.save(folder / "case.medfm")
     session.close()
 
