@@ -120,6 +120,7 @@ class Desk:
         """Let go of the viewer; session and layers stay."""
         self.session.changed.disconnect(self._heard)
         self.runner.cancel()
+        self.drafts.close()
         self.tools.close()
         self.keys.close()
         self.view.close()

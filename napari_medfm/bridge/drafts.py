@@ -9,7 +9,7 @@ from napari_medfm.bridge.asking import Ask
 from napari_medfm.bridge.dialogs import Question
 from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.jobs import Progress, Steps, Work
-from napari_medfm.project.draft import keep_draft
+from napari_medfm.project.draft import Draft, keep_draft
 from napari_medfm.project.drafts import FoundDraft, drafts
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ class Drafts:
         """Keep the session's work from its first step on, unless a project does."""
         self.is_keeping = True
         keep_draft(self._desk.session.workspace, self._read)
+
+    def close(self) -> None:
+        """Read nothing behind any more; the session's draft is kept without."""
+        keeper = self._desk.session.workspace.keeper
+        if isinstance(keeper, Draft):
+            keeper.later = None
 
     def _read(self, work: Work[None]) -> None:
         """Read images behind; after a cancel it is tried again with the next step."""

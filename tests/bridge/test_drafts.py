@@ -165,3 +165,17 @@ def test_where_none_can_be_kept_the_dock_says_so(disc, tmp_path, monkeypatch):
         one.work(disc[0])
     assert "2 changes not saved, and no draft can be kept" in one.words
     assert one.desk.projects.standing.is_problem
+
+
+def test_without_its_desk_a_session_keeps_its_draft_by_itself(
+    disc, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "_AT_ONCE", 1000)
+    one = OnDesk(tmp_path)
+    session = one.desk.session
+    session.add_image(disc[0], name="ct")
+    one.desk.close()
+    session.add_class("lesion")
+    assert not session.workspace.keeper.dirty
+    session.close()
+    assert drafts()[0].changes == 1

@@ -9,8 +9,10 @@ import pytest
 from PIL import Image as Picture
 from toys import ToyEncoder, ToySegmenter
 
+from napari_medfm import drafts
 from napari_medfm.core.errors import BadInput
 from napari_medfm.notebook import Annotator
+from napari_medfm.project.draft import drafts_folder
 from napari_medfm.session import Session
 
 
@@ -94,6 +96,25 @@ def test_a_box_becomes_a_mask_on_the_canvas_and_in_the_session(disc):
         assert not browser.canvas.session.labels("ct").any()
 
     in_a_notebook(pixels, act)
+
+
+def test_gestures_are_kept_as_a_draft_and_cells_alone_are_not(disc):
+    async def act(browser):
+        session = browser.canvas.session
+        session.add_class("by a cell")
+        await browser.look([0, 0, 160, 192], [160, 192])
+        assert not drafts_folder().exists()
+        await browser.do(do="add class", name="lesion")
+        await browser.do(do="tool", tool="examples")
+        await browser.do(do="click", at=[70, 110])
+        browser.canvas.close()
+        session.add_class("later")
+        session.close()
+
+    in_a_notebook(disc[0], act)
+    (left,) = drafts()
+    assert left.changes == 4
+    assert left.images == ("ct",)
 
 
 def test_examples_become_a_live_prediction(disc):
