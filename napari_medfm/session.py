@@ -171,10 +171,9 @@ class Session:
             own = Model(encoder.spec.name, lambda: encoder)
             own.get()
             return own
-        encoders.spec_of(encoder, self._options["cache_dir"])
-        return Model(
-            encoder, lambda: encoders.load(encoder, weights=None, **self._options)
-        )
+        spec = encoders.spec_of(encoder, self._options["cache_dir"])
+        load: Any = encoders.load if spec.dimension == 2 else encoders.load_volume
+        return Model(encoder, lambda: load(encoder, weights=None, **self._options))
 
     def _encoder_here(self, encoder: str | Encoder) -> Model[Encoder]:
         """Return an encoder, if its weights are on this machine."""

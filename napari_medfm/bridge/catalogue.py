@@ -63,7 +63,7 @@ def offers(kind: Kind, session: Session) -> list[Offer]:
     offered = [
         Offer(spec.name, spec, family.is_installed(spec.name, cache))
         for spec in family.specs()
-        if not spec.absent and (spec.dimension == 2 or kind == "segmenter")
+        if not spec.absent
     ]
     found = [o for o in offered if o.here or o.spec is None or o.spec.dimension == 2]
     if current not in {offer.name for offer in found}:

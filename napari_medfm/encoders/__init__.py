@@ -79,7 +79,7 @@ def load(
     spec, network = _loadable(name, cache_dir)
     if spec.dimension == 3:
         raise BadInput(
-            f"{spec.title} reads volumes, not planes: in Python, "
+            f"{spec.title} reads volumes, not planes: a session uses it by its name; "
             f"napari_medfm.encoders.load_volume({name!r}) gives its tokens"
         )
     encoder: Encoder = _load(spec, network, weights, cache_dir, device)
@@ -91,6 +91,7 @@ def load_volume(
     *,
     device: str | None = None,
     cache_dir: Path | None = None,
+    offline: bool | None = None,
     weights: Path | None = None,
 ) -> VolumeEncoder:
     """Build an encoder of volumes; parameters and errors as for `load`."""

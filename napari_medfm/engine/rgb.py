@@ -39,6 +39,26 @@ def scaled(image: Image, pixels: NDArray[Any]) -> NDArray[np.float32]:
     return clipped
 
 
+def grey(
+    image: Image, intensity: tuple[float, float] | None, plane: int
+) -> NDArray[np.float32]:
+    """Return a plane as encoders of volumes see it, float32 (rows, cols) in [0, 1].
+
+    Parameters
+    ----------
+    intensity
+        Values that become 0 and 1, such as Hounsfield units; the image's window if
+        None, and for pictures of several channels, which are averaged.
+    """
+    if intensity is None or image.channel_axis is not None:
+        mean: NDArray[np.float32] = normalised(image, plane).mean(-1)
+        return mean
+    low, high = intensity
+    values = (image.plane(plane).astype(np.float32) - low) / (high - low)
+    seen: NDArray[np.float32] = np.clip(np.nan_to_num(values), 0, 1)
+    return seen
+
+
 def to_rgb(channels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Show any number of channels as three.
 

@@ -7,11 +7,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps
@@ -20,16 +22,18 @@ from napari_medfm.core.specs import Encoder
 from napari_medfm.engine.embed import embed_rgb, embedding_key
 from napari_medfm.engine.features import PlaneFeatures, plane_features
 from napari_medfm.engine.filters import REACH
-from napari_medfm.engine.rgb import normalised, to_rgb
+from napari_medfm.engine.rgb import grey, normalised, to_rgb
 from napari_medfm.engine.similarity import SimilarityIndex
 from napari_medfm.engine.store import EmbeddingStore
 from napari_medfm.engine.tiles import LARGE
+from napari_medfm.engine.volumes import plan_volume, plane_layers, slab_layers
 from napari_medfm.verbs.looks import Looks
 from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.tiled import TiledPlane
 
 SIDE = 1024
 MARGIN = REACH + 8
+VOLUMES = "volume 1"
 
 
 def is_large(image: Image) -> bool:
@@ -98,6 +102,7 @@ class PlaneReader:
     store: EmbeddingStore
     cache: FeatureCache
     _keys: dict[tuple[int, int], str] = field(default_factory=dict)
+    _volumes: dict[int, str] = field(default_factory=dict)
     _tiled: dict[tuple[int, int], TiledPlane] = field(default_factory=dict)
     _looks: Looks = field(default_factory=Looks)
     _lock: Any = field(default_factory=threading.Lock)
@@ -109,6 +114,12 @@ class PlaneReader:
         """
         if not is_large(image):
             return None
+        spec = self.encoder.get().spec
+        if spec.dimension == 3:
+            raise BadInput(
+                f"{spec.title} reads volumes whole, and planes of {image.name!r} are "
+                "too large for that: crop it, or use an encoder of planes"
+            )
         with self._lock:
             known = self._tiled.get((image.uid, plane))
             if known is None:
@@ -162,11 +173,19 @@ class PlaneReader:
             return tiled.key
         known = self._keys.get((image.uid, plane))
         if known is None:
-            known = embedding_key(
-                image.plane_sha256(plane), image.window, self.encoder.get(), shifts=True
-            )
+            encoder = self.encoder.get()
+            flat = encoder.spec.dimension == 2
+            pixels = image.plane_sha256(plane) if flat else self._volume(image, plane)
+            known = embedding_key(pixels, image.window, encoder, shifts=flat)
             self._keys[image.uid, plane] = known
         return known
+
+    def _volume(self, image: Image, plane: int) -> str:
+        """Name a plane by all of its volume, which an encoder of volumes sees."""
+        known = self._volumes.get(image.uid)
+        if known is None:
+            known = self._volumes[image.uid] = image.sha256()
+        return f"{VOLUMES}:{known}:{image.spacing}:{plane}"
 
     def ready(self, image: Image, plane: int) -> bool:
         """Whether the plane's features are in memory, so that reading takes no time."""
@@ -185,12 +204,42 @@ class PlaneReader:
         stored = self.store.get(key)
         if stored is not None:
             return stored
+        if self.encoder.get().spec.dimension == 3:
+            return (yield from self._slab(image, plane))
         rgb = to_rgb(normalised(image, plane))
         with self.encoder.use() as encoder:
             layers, grid = yield from embed_rgb(rgb, encoder)
         embedding = Embedding(layers, grid, key, self.encoder.name)
         self.store.put(embedding)
         return embedding
+
+    def _slab(self, image: Image, plane: int) -> Steps[Embedding]:
+        """Embed the slab of a volume that a plane lies in, and keep all its planes."""
+        with self.encoder.use() as encoder:
+            spec = encoder.spec
+            if image.ndim != 3:
+                raise BadInput(
+                    f"{spec.title} reads volumes, and {image.name!r} is a picture: use "
+                    "an encoder of planes"
+                )
+            unit = image.metadata.get("unit")
+            known = unit == "mm" or (unit is None and set(image.spacing) != {1.0})
+            depth, rows, cols = image.shape
+            plan = plan_volume(
+                (depth, rows, cols), image.spacing if known else None, spec
+            )
+            slab = plan.slab_of(plane)
+            layers = yield from slab_layers(
+                partial(grey, image, spec.intensity), plan, slab, encoder
+            )
+        found: Embedding | None = None
+        for index in plan.planes_of(slab):
+            own = plane_layers(layers, plan, slab, index)
+            made = Embedding(own, plan.grid, self.key(image, index), self.encoder.name)
+            self.store.put(made)
+            found = made if index == plane else found
+        assert found is not None  # noqa: S101  a plane lies in its own slab
+        return found
 
     def features(self, image: Image, plane: int) -> Steps[PlaneFeatures]:
         """Return the features of a plane: cached, or made of its embedding."""
