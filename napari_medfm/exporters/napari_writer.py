@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from napari_medfm.core.image import Image
 from napari_medfm.core.labels import LabelClass
 from napari_medfm.engine.intake import image_of
 from napari_medfm.engine.provenance import provenance_of
-from napari_medfm.exporters import export_labels
+from napari_medfm.exporters import export_labels, format_of, sentences_about
 
 _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2")
 
@@ -29,6 +30,9 @@ class Written:
 
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write a Labels layer, with its provenance beside it.
+
+    What to mind about the file (licences, names of patients, what the format cannot
+    hold) is warned of before it is written; napari shows that.
 
     Geometry and class names come from ``meta["metadata"]["napari_medfm"]`` where the
     layer has them (``shown``, which this program's own layers have and which returns a
@@ -56,8 +60,7 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     known = dict((meta.get("metadata") or {}).get("napari_medfm") or {})
     ours = known["shown"](values) if callable(known.get("shown")) else None
     if isinstance(ours, Written):
-        files = export_labels(path, values, ours.image, ours.classes, ours.record)
-        return [str(p) for p in files]
+        return _written(path, values, ours)
     affine = known.get("affine")
     spacing = known.get("spacing")
     if affine is None and spacing is None:
@@ -80,7 +83,15 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     )
     source = known.get("path") or known.get("sample")
     record["image"] |= {"sha256": None, "name": source and Path(source).name}
-    return [str(p) for p in export_labels(path, values, image, classes, record)]
+    return _written(path, values, Written(image, tuple(classes), record))
+
+
+def _written(path: str, values: NDArray[Any], what: Written) -> list[str]:
+    target = Path(path)
+    for said in sentences_about(target, what.image, format_of(target), what.record):
+        warnings.warn(said, stacklevel=3)
+    files = export_labels(target, values, what.image, what.classes, what.record)
+    return [str(file) for file in files]
 
 
 def _affine_of_layer(meta: dict[str, Any], ndim: int) -> NDArray[np.float64]:

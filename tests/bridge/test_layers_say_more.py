@@ -1,6 +1,7 @@
 """What layers carry: place that follows, channels of one image, whole files."""
 
 import json
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -9,11 +10,14 @@ import tifffile
 from held import HeldRunner
 from napari.components import ViewerModel
 from napari.layers import Layer
+from slices import named_scan
 from toys import ToyEncoder, ToySegmenter
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.geometry import matrix_of
 from napari_medfm.bridge.running import InlineRunner
+from napari_medfm.core.errors import WriteFailed
+from napari_medfm.exporters import napari_writer
 from napari_medfm.exporters.napari_writer import write_labels
 from napari_medfm.readers.napari_reader import read_layers
 from napari_medfm.session import Session
@@ -316,3 +320,25 @@ def test_what_was_erased_by_hand_stays_erased(disc):
         desk.live.accept()
         assert not desk.session.labels("ct")[65:75, 105:115].any()
         assert (desk.session.labels("ct")[disc[1]] == 1).mean() > 0.7
+
+
+def test_what_to_mind_is_warned_of_before_a_layer_is_written(tmp_path, monkeypatch):
+    segmenter = ToySegmenter()
+    segmenter.spec = replace(segmenter.spec, commercial=False)
+    session = Session(encoder=ToyEncoder(), segmenter=segmenter)
+    desk = desk_on(*from_file(named_scan(tmp_path / "Doe")), session=session)
+    desk.add_class("lesion")
+    desk.prompt.box((4, 4, 30, 30))
+    desk.prompt.accept()
+    data, meta, _ = desk.mirror.layer(desk.image, "labels").as_layer_data_tuple()
+
+    def full(*_):
+        raise WriteFailed("No space left")
+
+    monkeypatch.setattr(napari_writer, "export_labels", full)
+    with (
+        pytest.warns(UserWarning, match="derived with a non-commercial model"),
+        pytest.warns(UserWarning, match="the file name 'Jane.nii.gz' comes from"),
+        pytest.raises(WriteFailed),
+    ):
+        napari_writer.write_labels(str(tmp_path / "Jane.nii.gz"), data, meta)
