@@ -40,7 +40,9 @@ def uncertainty(margin: Floats, new: Floats) -> Floats:
     Heads can be sure of what they have never seen: the margin counts as a tenth at
     least, so that what is new does not vanish.
     """
-    found: Floats = new * (_UNSEEN + (1 - _UNSEEN) * margin)
+    found: Floats = margin * np.float32(1 - _UNSEEN)
+    found += np.float32(_UNSEEN)
+    found *= new
     return found
 
 
