@@ -26,12 +26,13 @@ STUDY_TAGS = {
 }
 
 
-def named_scan(folder):
-    """Write a scan of one slice into a folder; its tags name Jane Doe."""
+def named_scan(folder, slices=1):
+    """Write a scan into a folder; its tags name Jane Doe."""
     folder.mkdir(parents=True)
-    pixels = np.random.default_rng(0).integers(0, 2000, (40, 48))
-    made = slice_of(pixels, (0.0, 0.0, 0.0))
-    made.save_as(folder / "1.dcm", enforce_file_format=True)
+    pixels = np.random.default_rng(0).integers(0, 2000, (slices, 40, 48))
+    for number in range(slices):
+        made = slice_of(pixels[number], 2.0 * number * NORMAL)
+        made.save_as(folder / f"{number}.dcm", enforce_file_format=True)
     return folder
 
 

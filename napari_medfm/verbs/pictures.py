@@ -78,7 +78,7 @@ def add_image(  # noqa: PLR0913  one keyword per fact about an image
         facts = _told(loaded, axes, spacing, affine, channel_axis)
         image, name = facts.pop("data"), name or _stem(source)
         facts["levels"] = levels or facts["levels"]
-    elif series is not None:
+    elif series is not None and not as_in_file:
         raise BadInput("series= chooses a series of a DICOM folder: give its path")
     else:
         facts = {"axes": axes, "channel_axis": channel_axis, "levels": levels}

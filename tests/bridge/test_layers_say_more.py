@@ -1,6 +1,7 @@
 """What layers carry: place that follows, channels of one image, whole files."""
 
 import json
+import warnings
 from dataclasses import replace
 
 import nibabel as nib
@@ -13,6 +14,7 @@ from napari.layers import Layer
 from slices import named_scan
 from toys import ToyEncoder, ToySegmenter
 
+from napari_medfm import load_project
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.geometry import matrix_of
 from napari_medfm.bridge.running import InlineRunner
@@ -322,23 +324,44 @@ def test_what_was_erased_by_hand_stays_erased(disc):
         assert (desk.session.labels("ct")[disc[1]] == 1).mean() > 0.7
 
 
+@pytest.mark.parametrize("slices", [1, 3])
+def test_a_dicom_folder_is_labelled_saved_and_found_again(tmp_path, slices):
+    folder = named_scan(tmp_path / "scan", slices)
+    desk = desk_on(*from_file(folder))
+    assert desk.image == "scan"
+    image = desk.source
+    assert image.source == folder
+    session = desk.session
+    session.add_class("lesion")
+    session.accept("scan", np.ones(image.shape, bool), "lesion")
+    assert "series='1.2.3'" in session.script()
+    saved = session.save(tmp_path / "case.medfm")
+    assert not saved.kept, "the folder holds its pixels"
+    session.close()
+    again = load_project(tmp_path / "case.medfm", read_only=True)
+    assert not again.project.missing
+    assert np.array_equal(again.images["scan"].data, image.data)
+    assert again.images["scan"].affine.tolist() == image.affine.tolist()
+
+
 def test_what_to_mind_is_warned_of_before_a_layer_is_written(tmp_path, monkeypatch):
     segmenter = ToySegmenter()
     segmenter.spec = replace(segmenter.spec, commercial=False)
     session = Session(encoder=ToyEncoder(), segmenter=segmenter)
     desk = desk_on(*from_file(named_scan(tmp_path / "Doe")), session=session)
     desk.add_class("lesion")
-    desk.prompt.box((4, 4, 30, 30))
-    desk.prompt.accept()
+    mask = session.segment(desk.image, box=(4, 4, 30, 30), plane=0)
+    assert desk.act(lambda: session.accept(desk.image, mask, "lesion"))
     data, meta, _ = desk.mirror.layer(desk.image, "labels").as_layer_data_tuple()
 
     def full(*_):
         raise WriteFailed("No space left")
 
     monkeypatch.setattr(napari_writer, "export_labels", full)
-    with (
-        pytest.warns(UserWarning, match="derived with a non-commercial model"),
-        pytest.warns(UserWarning, match="the file name 'Jane.nii.gz' comes from"),
-        pytest.raises(WriteFailed),
-    ):
-        napari_writer.write_labels(str(tmp_path / "Jane.nii.gz"), data, meta)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(WriteFailed):
+            napari_writer.write_labels(str(tmp_path / "Jane.nii.gz"), data, meta)
+    said = " ".join(str(one.message) for one in caught)
+    assert "derived with a non-commercial model: toy-segmenter" in said
+    assert "the file name 'Jane.nii.gz' comes from the patient's name" in said
