@@ -390,6 +390,22 @@ def test_a_slide_leaves_glass_out(tmp_path, small_is_large):
     assert np.isnan(found[20, 20])
 
 
+@pytest.mark.parametrize("head", ["logistic", "abmil"])
+def test_a_head_of_whole_slides(tmp_path, small_is_large, field, head):
+    image, _ = field
+    session = Session(encoder=ToyEncoder(), cache_dir=tmp_path)
+    session.add_class("dark")
+    for number in range(6):
+        slide = image // 3 if number % 2 else image
+        session.add_image(slide, name=f"{number}", group=f"patient {number}")
+        if number < 4:
+            name = "dark" if number % 2 else "background"
+            session.annotate_image(f"{number}", name)
+    session.fit(head, level="image")
+    found = [int(session.predict(f"{n}", level="image").labels) for n in (4, 5)]
+    assert found == [0, 1]
+
+
 def test_parts_of_an_image_hash_as_the_whole(field):
     image, _ = field
     whole = image_of(image, "x").plane_sha256()
