@@ -60,7 +60,7 @@ def main(folder):
         (encoders, ENCODER, ToyEncoder),
         (segmenters, SEGMENTER, ToySegmenter),
     ):
-        models.spec_of = lambda name, spec=spec: spec
+        models.spec_of = lambda name, *_, spec=spec: spec
         models.load = lambda name, toy=toy, **_: toy()
         models.is_installed = lambda name, cache=None: True
     read = set()

@@ -26,7 +26,7 @@ def page(disc_file, tmp_path, monkeypatch, capsys):
         (encoders, ENCODER, ToyEncoder),
         (segmenters, SEGMENTER, ToySegmenter),
     ):
-        monkeypatch.setattr(folder, "spec_of", lambda name, spec=spec: spec)
+        monkeypatch.setattr(folder, "spec_of", lambda name, *_, spec=spec: spec)
         monkeypatch.setattr(folder, "load", lambda name, toy=toy, **_: toy())
     monkeypatch.chdir(tmp_path)
     shutil.copy(disc_file, "ct.tif")

@@ -20,7 +20,7 @@ def toy_models(monkeypatch):
         (encoders, ENCODER, ToyEncoder),
         (segmenters, SEGMENTER, ToySegmenter),
     ):
-        monkeypatch.setattr(folder, "spec_of", lambda name, spec=spec: spec)
+        monkeypatch.setattr(folder, "spec_of", lambda name, *_, spec=spec: spec)
         monkeypatch.setattr(folder, "load", lambda name, toy=toy, **_: toy())
 
 
