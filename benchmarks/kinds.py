@@ -18,6 +18,7 @@ from napari_medfm.engine.features import PlaneFeatures, plane_features
 from napari_medfm.engine.intake import image_of
 from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.verbs.examples import Example, examples_of
+from napari_medfm.verbs.unlabelled import unlabelled
 
 _PLANES = 9
 _PART = 0.4
@@ -127,6 +128,15 @@ def clicks(
             )
             examples += examples_of(given, case.name, {0: case.features})
     return examples
+
+
+def unlabelled_of(cases: list[Case]) -> list[Example]:
+    """Draw places that nobody labelled on each image."""
+    nothing = np.empty((0, 2), np.intp)
+    drawn = [
+        unlabelled(case.name, case.name, 0, case.features, nothing) for case in cases
+    ]
+    return [example for example in drawn if example is not None]
 
 
 def _planes(folder: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:

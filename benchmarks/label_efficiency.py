@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import peers
-from kinds import KINDS, Case, clicks, drain, load_kind, split
+from kinds import KINDS, Case, clicks, drain, load_kind, split, unlabelled_of
 
 from napari_medfm import encoders
 from napari_medfm.core.labels import Annotation, LabelClass
@@ -86,8 +86,8 @@ def ours(
     named = [
         LabelClass(str(v), v, "#ffffff") for v in sorted({e.value for e in examples})
     ]
-    context = [case.features for case in training]
-    model: TrainedModel = drain(train(examples, named, recipe, context))
+    rest = unlabelled_of(training)
+    model: TrainedModel = drain(train(examples, named, recipe, rest))
     pairs, corrected = [], []
     for case in testing:
         logits = plane_logits(model, case.features)
@@ -95,7 +95,9 @@ def ours(
         if recipe == "auto":
             added = more_clicks(logits, case, model.values, seed)
             corrected += score(
-                correct(model, case, [*examples, *added], context), case, model.values
+                correct(model, [*training, case], [*examples, *added]),
+                case,
+                model.values,
             )
     own, best = np.mean(pairs, axis=0)
     found = {"own": own, "best": best, "chosen": model.recipe}
@@ -104,12 +106,11 @@ def ours(
     return found
 
 
-def correct(model: TrainedModel, case: Case, examples: list, context: list) -> Any:
-    """Return the logits after training again with clicks on the test image."""
+def correct(model: TrainedModel, cases: list[Case], examples: list) -> np.ndarray:
+    """Return the logits of the last case after training again with clicks on it."""
     recipe = model.recipe if model.recipe in ("pool", "blend") else "auto"
-    planes = [*context, case.features]
-    again = drain(train(examples, model.classes, recipe, planes))
-    return plane_logits(again, case.features, again.biases_on(case.name))
+    again = drain(train(examples, model.classes, recipe, unlabelled_of(cases)))
+    return plane_logits(again, cases[-1].features, again.biases_on(cases[-1].name))
 
 
 def theirs(

@@ -1,18 +1,16 @@
-"""Pooling experts: a weighted sum of logits, the weights from honest predictions."""
+"""Pooling experts: their summed logits, scale and thresholds from held-out labels."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.engine.probability import balanced, softmax
+from napari_medfm.engine.probability import softmax
 
 Doubles = NDArray[np.float64]
-EVEN = 2.0
-_PULL = 40.0
-_MOST = 4.0
+_GAP = 8.0
+_LEAST_GAP = 0.1
+_SCALES = (0.25, 8.0)
 
 
 def log_loss(
@@ -37,43 +35,37 @@ def row_losses(
     return losses
 
 
-def pool_weights(
-    logits: Sequence[NDArray[np.floating]],
-    index: NDArray[np.integer],
-    voices: int | None = None,
-) -> tuple[float, ...]:
-    """Find the weights of experts whose weighted logits explain held-out labels best.
+def levelled(
+    logits: NDArray[np.floating], index: NDArray[np.integer]
+) -> tuple[float, Doubles]:
+    """Find the scale and the thresholds that held-out labels ask of summed logits.
 
-    A logarithmic pool; with one expert this is temperature scaling. Weights lie in
-    [0, 4] and are drawn to 2 each, as strongly as 40 labels would. That is more than
-    few labels ask for: people click where a head is wrong, so that it looks less sure
-    there than it may be of the image (``docs/recipes.md`` has the measurements).
+    By them a typical label of a class and a typical one of the first class lie 8 apart,
+    the border midway. Typical is the median: people click where a head is wrong, and
+    what is wrong of a few clicks must not shift the border for all the others.
 
     Parameters
     ----------
     logits
-        Of each expert (n, classes), from predictions on groups it was not trained on.
+        (n, classes) of held-out labels, the experts' summed; one row a label.
     index
         Column of the true class (n,).
-    voices
-        How many labels the rows come from; as many as rows if None.
+
+    Returns
+    -------
+    scale, biases
+        To multiply the logits by, 1/4 to 8, and to add to them then (classes,), of the
+        first class 0. A class without labels here gets 0 too.
     """
-    from scipy.optimize import minimize
-
-    stack = np.stack([np.asarray(part, np.float64) for part in logits])
-    weights = balanced(np.asarray(index, np.int64), None)
-    weights = weights / weights.sum()
-    even = np.full(len(stack), EVEN)
-    pull = _PULL / max(voices or len(index), 1)
-    targets = np.eye(stack.shape[2])[index]
-
-    def loss(scale: Doubles) -> tuple[float, Doubles]:
-        mixed = np.tensordot(scale, stack, 1)
-        error = (softmax(mixed) - targets) * weights[:, None]
-        value = log_loss(mixed, index, weights) + pull * np.sum((scale - even) ** 2)
-        slope = np.tensordot(stack, error, ([1, 2], [0, 1])) + 2 * pull * (scale - even)
-        return value, slope
-
-    bounds = [(0.0, _MOST)] * len(stack)
-    found = minimize(loss, even, jac=True, method="L-BFGS-B", bounds=bounds)
-    return tuple(float(value) for value in found.x)
+    margins = np.asarray(logits, np.float64)[:, 1:] - logits[:, :1]
+    low, high = np.full((2, margins.shape[1]), np.nan)
+    for column in range(margins.shape[1]):
+        if (index == 0).any() and (index == column + 1).any():
+            low[column] = np.median(margins[index == 0, column])
+            high[column] = np.median(margins[index == column + 1, column])
+    if np.isnan(low).all():
+        return 1.0, np.zeros(logits.shape[1])
+    gap = np.nanmedian(np.maximum(high - low, _LEAST_GAP))
+    scale = float(np.clip(_GAP / gap, *_SCALES))
+    border = np.nan_to_num(-scale * (low + high) / 2)
+    return scale, np.concatenate([[0.0], border])

@@ -111,8 +111,8 @@ def _pixels_tested(ws: Workspace, head: str) -> Callable[[], Steps[Report]]:
     labels.require_two_classes()
 
     def steps() -> Steps[Report]:
-        examples, _ = yield from labels.examples()
-        found = yield from tested(examples, labels.classes, head)
+        examples, rest = yield from labels.examples()
+        found = yield from tested(examples, labels.classes, head, rest)
         return found
 
     return steps

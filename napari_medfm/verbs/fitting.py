@@ -149,12 +149,12 @@ def _on_pixels(
     labels.require_two_classes()
 
     def steps() -> Steps[TrainedModel]:
-        examples, context = yield from labels.examples()
+        examples, rest = yield from labels.examples()
         encoder = labels.reader.encoder.get()
         card: dict[str, Any] = {"encoder": model_facts(encoder)}
         if labels.sources:
             card["label_sources"] = labels.sources
-        model = yield from train(examples, labels.classes, head, context, card=card)
+        model = yield from train(examples, labels.classes, head, rest, card=card)
         return replace(_weighted(model, weights), known=known_tokens(examples))
 
     return steps

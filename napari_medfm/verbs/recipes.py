@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from napari_medfm import heads
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.engine.features import Kind
-from napari_medfm.engine.pool import pool_weights
+from napari_medfm.engine.pool import levelled
 from napari_medfm.engine.probability import balanced
 from napari_medfm.engine.projection import Projection
-from napari_medfm.engine.validate import Folds, folds_of
+from napari_medfm.engine.validate import LEAVE_OUT, Folds, folds_of
 from napari_medfm.heads.ridge import Ridge
 from napari_medfm.verbs.examples import Example, certain, stacked, token_sums
 from napari_medfm.verbs.predicting import pixel_logits
 from napari_medfm.verbs.trained import Expert
+from napari_medfm.verbs.unlabelled import faint
 
 _MOST_TESTED = 64
 _ALL = slice(None)
@@ -113,12 +114,14 @@ def held_out(
     examples: Sequence[Example],
     parts: Sequence[Part],
     values: Sequence[int],
+    rest: Sequence[Example] = (),
     projections: Projections | None = None,
 ) -> Steps[HeldOut | None]:
     """Predict every example that is certain by experts trained without its group.
 
     Folds that leave fewer classes to train on are passed over. None if all do: then
-    nothing honest can be said.
+    nothing honest can be said. ``rest`` are unlabelled places; of whole groups that are
+    held out, they are too.
     """
     projections = projections or Projections()
     folds = folds_of(
@@ -133,10 +136,13 @@ def held_out(
         train, test = folds.split(fold)
         if {examples[i].value for i in train} != set(values):
             continue
+        known = [examples[i] for i in train]
+        tested = {examples[i].group for i in test if folds.how == LEAVE_OUT}
+        known += faint([e for e in rest if e.group not in tested], known)
         fitted = []
         for part in parts:
             yield Progress(fold, folds.count, f"validating {part.head}")
-            fitted.append(fit_part(part, [examples[i] for i in train], projections))
+            fitted.append(fit_part(part, known, projections))
         for i in test:
             example = examples[i]
             if id(example) not in sure:
@@ -161,26 +167,28 @@ def held_out(
     )
 
 
-def weights_of(
-    logits: Sequence[NDArray[np.float32]],
-    tested: HeldOut,
-    rows: NDArray[np.bool_] | slice = _ALL,
-) -> tuple[float, ...]:
-    """Weigh experts by their logits at some of the held-out rows."""
-    voices = len(np.unique(tested.example[rows]))
-    return pool_weights(logits, tested.index[rows], voices)
+def level_of(
+    parts: Sequence[Part], tested: HeldOut, rows: NDArray[np.bool_] | slice = _ALL
+) -> tuple[float, NDArray[np.float64]]:
+    """Level the sum of some experts by some of the held-out rows; see `levelled`."""
+    total = np.sum([tested.logits[part][rows] for part in parts], axis=0)
+    _, first, voice = np.unique(
+        tested.example[rows], return_index=True, return_inverse=True
+    )
+    sums = np.zeros((len(first), total.shape[1]))
+    np.add.at(sums, voice, total)
+    means = sums / np.bincount(voice)[:, None]
+    return levelled(means, tested.index[rows][first])
 
 
 def honest_logits(parts: Sequence[Part], tested: HeldOut) -> NDArray[np.float32]:
-    """Pool held-out logits (n, classes); each fold's weights are from other folds."""
-    logits = [tested.logits[part] for part in parts]
-    total = np.zeros_like(logits[0])
+    """Pool held-out logits (n, classes); each fold's level is from other folds."""
+    total: NDArray[np.float32] = np.sum([tested.logits[part] for part in parts], axis=0)
     for fold in np.unique(tested.fold):
         inside = tested.fold == fold
         others = ~inside if len(np.unique(tested.index[~inside])) > 1 else inside
-        weights = weights_of([part[others] for part in logits], tested, others)
-        for weight, part in zip(weights, logits, strict=True):
-            total[inside] += np.float32(weight) * part[inside]
+        scale, biases = level_of(parts, tested, others)
+        total[inside] = scale * total[inside] + biases
     return total
 
 

@@ -18,6 +18,7 @@ from napari_medfm.core.labels import IGNORE, Annotation, LabelClass
 from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.verbs.examples import Example, examples_of
 from napari_medfm.verbs.planes import PlaneReader, is_large
+from napari_medfm.verbs.unlabelled import places_per_plane, unlabelled
 from napari_medfm.verbs.workspace import Workspace
 
 _PIECE = 256
@@ -32,14 +33,16 @@ class Labels:
     classes: tuple[LabelClass, ...]
     images: Mapping[str, Image]
     reader: PlaneReader
+    ignored: Mapping[str, NDArray[np.intp]]
 
     @classmethod
     def of(cls, ws: Workspace) -> Self:
         """Take all annotations of pixels; what is to be ignored is taken out."""
         state = ws.labelling
         pixels = [a for a in state.annotations if a.level == "pixel"]
-        kept = _without_ignored(pixels, ws.images)
-        return cls(kept, state.classes, dict(ws.images), ws.planes)
+        ignored = _ignored(pixels, ws.images)
+        kept = _without(pixels, ws.images, ignored)
+        return cls(kept, state.classes, dict(ws.images), ws.planes, ignored)
 
     @property
     def sources(self) -> list[dict[str, Any]]:
@@ -63,11 +66,11 @@ class Labels:
                 "that belong to nothing"
             )
 
-    def examples(self) -> Steps[tuple[list[Example], list[PlaneFeatures]]]:
-        """Read what is annotated, once; return examples, and features to judge by.
+    def examples(self) -> Steps[tuple[list[Example], list[Example]]]:
+        """Read what is annotated, once; return examples, and unlabelled places.
 
-        The latter are those of the annotated planes; of large planes, places spread
-        over the whole.
+        The latter lie on the annotated planes; on large planes, on parts spread over
+        the whole.
         """
         known: dict[tuple[int, int, Box], PlaneFeatures] = {}
         context: dict[tuple[int, int, Box], PlaneFeatures] = {}
@@ -88,21 +91,56 @@ class Labels:
                         part = yield from self.reader.part(image, plane, box)
                         context[place] = part
             yield Progress(done, len(self.annotations), f"reading {image.name}")
-        return examples, list(context.values())
+        return examples, self._rest(context)
+
+    def _rest(
+        self, context: Mapping[tuple[int, int, Box], PlaneFeatures]
+    ) -> list[Example]:
+        images = {image.uid: image for image in self.images.values()}
+        places = places_per_plane(len(context))
+        found = []
+        for (uid, plane, _), features in context.items():
+            image = images[uid]
+            taken = self._taken(image, plane, features)
+            found.append(
+                unlabelled(image.name, image.group, plane, features, taken, places)
+            )
+        return [example for example in found if example is not None]
+
+    def _taken(
+        self, image: Image, plane: int, features: PlaneFeatures
+    ) -> NDArray[np.intp]:
+        """Return pixels (n, 2) of a part of a plane that are labelled or ignored."""
+        numbers = [
+            _numbers(a, image) for a in self.annotations if a.image == image.name
+        ]
+        numbers.append(self.ignored.get(image.name, np.empty(0, np.intp)))
+        at = np.stack(np.unravel_index(np.concatenate(numbers), image.shape), axis=-1)
+        if at.shape[1] > 2:
+            at = at[at[:, 0] == plane, 1:]
+        local = at - features.origin
+        inside = ((local >= 0) & (local < features.shape)).all(1)
+        return local[inside]
 
 
-def _without_ignored(
+def _ignored(
     annotations: Sequence[Annotation], images: Mapping[str, Image]
-) -> tuple[Annotation, ...]:
+) -> dict[str, NDArray[np.intp]]:
+    """Return the pixels of each image that teach nothing, by their number in it."""
     ignored: dict[str, list[NDArray[np.intp]]] = defaultdict(list)
     for annotation in annotations:
         if annotation.value == IGNORE.value:
             numbers = _numbers(annotation, images[annotation.image])
             ignored[annotation.image].append(numbers)
-    if not ignored:
-        return tuple(annotations)
-    out = {name: np.concatenate(parts) for name, parts in ignored.items()}
-    kept = [_less(a, images[a.image], out) for a in annotations if a.value >= 0]
+    return {name: np.concatenate(parts) for name, parts in ignored.items()}
+
+
+def _without(
+    annotations: Sequence[Annotation],
+    images: Mapping[str, Image],
+    ignored: Mapping[str, NDArray[np.intp]],
+) -> tuple[Annotation, ...]:
+    kept = [_less(a, images[a.image], ignored) for a in annotations if a.value >= 0]
     return tuple(annotation for annotation in kept if len(annotation.pixels))
 
 

@@ -15,7 +15,7 @@ from napari_medfm.core.labels import LabelClass
 from napari_medfm.engine.calibrate import fitted_biases, log_prior
 from napari_medfm.engine.features import PlaneFeatures
 from napari_medfm.engine.judging import judged
-from napari_medfm.engine.pool import EVEN, row_losses
+from napari_medfm.engine.pool import levelled, row_losses
 from napari_medfm.engine.provenance import version
 from napari_medfm.verbs.examples import Example, certain, examples_of
 from napari_medfm.verbs.predicting import pixel_logits
@@ -26,16 +26,17 @@ from napari_medfm.verbs.recipes import (
     fit_part,
     held_out,
     honest_logits,
-    weights_of,
+    level_of,
 )
 from napari_medfm.verbs.trained import Expert, TrainedModel
+from napari_medfm.verbs.unlabelled import faint
 
 __all__ = ["RECIPES", "Example", "Expert", "TrainedModel", "examples_of", "train"]
 
 RECIPES = (*PARTS, "auto")
 SCHEMA = 1
 CANDIDATES = ("pool", "blend", "logistic", "ridge", "forest")
-_SMOOTHING = 1.5
+_SMOOTHING = 1.0
 _PRIOR_WEIGHT = 0.5
 _PRIOR_PIXELS = 2000
 
@@ -44,7 +45,7 @@ def train(
     examples: Sequence[Example],
     classes: Sequence[LabelClass],
     recipe: str = "auto",
-    context: Sequence[PlaneFeatures] = (),
+    rest: Sequence[Example] = (),
     *,
     card: Mapping[str, Any] | None = None,
 ) -> Steps[TrainedModel]:
@@ -57,15 +58,18 @@ def train(
     classes
         All classes of the session; the model knows those with examples.
     recipe
-        "ridge" is immediate. "pool" weighs deep tokens, and trees on filters beside
-        tokens ("blend"), by predictions on images that were left out (blocks of the
-        image, if there is one), adds a tempered prior of the classes and smooths a
+        "ridge" is immediate. "pool" adds up deep tokens, and trees on filters beside
+        tokens ("blend"), both trained on unlabelled places too, as faint background;
+        sets scale and thresholds by predictions on images that were left out (blocks of
+        the image, if there is one), adds a tempered prior of the classes and smooths a
         little; so does "blend", those trees alone. "auto" does so too, but keeps a
         single expert where that does better, and keeps the table. The others are one
-        head each, without a prior. Images on which the model
+        head each, of the labels alone and without a prior. Images on which the model
         contradicts a label get biases of their own (`image_biases`).
-    context
-        Planes from which the prior is estimated, without labels; usually the annotated.
+    rest
+        Unlabelled places, usually of the annotated planes (`unlabelled`). The prior
+        looks at their planes. Where nothing can be held out, only the prior does: how
+        far they shift the thresholds would not be known.
     card
         Facts to keep beside the model, such as the encoder.
 
@@ -80,7 +84,7 @@ def train(
     known = labelled_classes(ordered, classes)
     about = {**_card(ordered, known), **(card or {})}
     if recipe in ("pool", "blend", "auto"):
-        model = yield from _pooled(ordered, known, recipe, context, about)
+        model = yield from _pooled(ordered, known, recipe, rest, about)
     else:
         yield Progress(0, 1, f"training {recipe}")
         experts = tuple(fit_part(part, ordered) for part in PARTS[recipe])
@@ -138,38 +142,53 @@ def _pooled(
     examples: Sequence[Example],
     classes: tuple[LabelClass, ...],
     recipe: str,
-    context: Sequence[PlaneFeatures],
+    rest: Sequence[Example],
     card: dict[str, Any],
 ) -> Steps[TrainedModel]:
-    """Weigh experts by held-out predictions, refit them on everything, calibrate."""
+    """Test experts on what is held out, refit them on everything, set thresholds."""
     candidates = CANDIDATES if recipe == "auto" else (recipe,)
     parts = list(dict.fromkeys(part for name in candidates for part in PARTS[name]))
     values = [c.value for c in classes]
     projections = Projections()
-    tested = yield from held_out(examples, parts, values, projections)
+    tested = yield from held_out(examples, parts, values, rest, projections)
     chosen, table = choose(candidates, tested)
     own = PARTS[chosen]
-    if tested is None:
-        weights = (EVEN,) * len(own)
-    else:
-        weights = weights_of([tested.logits[part] for part in own], tested)
+    everything = [*examples, *(faint(rest, examples) if tested else ())]
     experts = []
-    for number, (part, weight) in enumerate(zip(own, weights, strict=True)):
+    for number, part in enumerate(own):
         yield Progress(number, len(own) + 1, f"training {part.head}")
-        fitted = fit_part(part, examples, projections)
-        experts.append(replace(fitted, weight=float(weight)))
+        experts.append(fit_part(part, everything, projections))
+    scale, level = (
+        _level_seen(experts, examples, values)
+        if tested is None
+        else level_of(own, tested)
+    )
+    experts = [replace(expert, weight=scale) for expert in experts]
     yield Progress(len(own), len(own) + 1, "estimating the prior")
-    bias = _prior(experts, context, len(classes))
+    prior = _prior(experts, level, [example.features for example in rest])
     card["validation"] = table
     card["calibration"] = {
-        "prior_weight": _PRIOR_WEIGHT if len(context) else 0.0,
-        "log_prior": bias.tolist(),
+        "prior_weight": _PRIOR_WEIGHT if rest else 0.0,
+        "log_prior": prior.tolist(),
+        "thresholds": (0.0 - level).tolist(),
         "expert_weights": [expert.weight for expert in experts],
         "smoothing": _SMOOTHING,
+        "unlabelled_places": sum(len(example.pixels) for example in rest),
     }
-    return TrainedModel(
-        chosen, classes, tuple(experts), tuple(bias.tolist()), _SMOOTHING, card
-    )
+    bias = tuple((level + prior).tolist())
+    return TrainedModel(chosen, classes, tuple(experts), bias, _SMOOTHING, card)
+
+
+def _level_seen(
+    experts: Sequence[Expert], examples: Sequence[Example], values: Sequence[int]
+) -> tuple[float, NDArray[np.float64]]:
+    """Level by the labels that the experts were trained on: nothing was held out."""
+    rows = [
+        np.sum(pixel_logits(experts, e.features, e.pixels), axis=0).mean(0)
+        for e in examples
+    ]
+    index = np.array([values.index(e.value) for e in examples])
+    return levelled(np.stack(rows), index)
 
 
 def choose(
@@ -203,18 +222,20 @@ def _losses(recipe: str, tested: HeldOut) -> NDArray[np.float64]:
 
 
 def _prior(
-    experts: Sequence[Expert], context: Sequence[PlaneFeatures], count: int
+    experts: Sequence[Expert],
+    level: NDArray[np.float64],
+    planes: Sequence[PlaneFeatures],
 ) -> NDArray[np.float64]:
     """Estimate the shares of the classes on whole planes, from samples of them."""
     samples = []
-    for number, features in enumerate(context):
+    for number, features in enumerate(planes):
         rng = np.random.default_rng([7, number])
         pixels = rng.integers(0, features.shape, (_PRIOR_PIXELS, 2))
         logits = pixel_logits(experts, features, pixels)
         weighted = [e.weight * part for e, part in zip(experts, logits, strict=True)]
-        samples.append(np.sum(weighted, axis=0))
+        samples.append(level + np.sum(weighted, axis=0))
     if not samples:
-        return np.zeros(count)
+        return np.zeros(len(level))
     return log_prior(np.concatenate(samples), _PRIOR_WEIGHT)
 
 

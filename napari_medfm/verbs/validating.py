@@ -34,12 +34,16 @@ _CURVE_FOLDS = 5
 
 
 def report(
-    examples: Sequence[Example], classes: Sequence[LabelClass], recipe: str = "auto"
+    examples: Sequence[Example],
+    classes: Sequence[LabelClass],
+    recipe: str = "auto",
+    rest: Sequence[Example] = (),
 ) -> Steps[Report]:
     """Test a recipe on each group in turn, trained on the others.
 
     Groups are patients, slides or centres (images, if none were named); with one group
     its labels are cut into blocks of neighbours. Pixels are never split at random.
+    ``rest`` are unlabelled places, as `train` takes them.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def report(
     values = [c.value for c in known]
     names = CANDIDATES if recipe == "auto" else (recipe,)
     parts = list(dict.fromkeys(part for name in names for part in PARTS[name]))
-    tested = yield from held_out(ordered, parts, values)
+    tested = yield from held_out(ordered, parts, values, rest)
     if tested is None:
         raise BadInput(
             "Nothing can be held out: label each class in two places or images at least"

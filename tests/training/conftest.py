@@ -8,6 +8,7 @@ from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.results import Embedding
 from napari_medfm.engine.features import plane_features
 from napari_medfm.verbs.training import examples_of
+from napari_medfm.verbs.unlabelled import unlabelled
 
 GRID = Grid(20, 22, (7.0, 7.0), (3.0, 3.0))
 SHAPE = (140, 154)
@@ -32,6 +33,12 @@ def click(number, image, value, row, col):
 @pytest.fixture
 def planes():
     return {"a": make_plane(0), "b": make_plane(1)}
+
+
+@pytest.fixture
+def rest(planes):
+    nothing = np.empty((0, 2), int)
+    return [unlabelled(name, name, 0, planes[name], nothing) for name in planes]
 
 
 @pytest.fixture

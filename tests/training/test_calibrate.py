@@ -1,4 +1,4 @@
-"""Calibration: thresholds from clicks, priors without labels, weights of experts."""
+"""Calibration: thresholds from clicks and held-out labels, priors without labels."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_medfm.engine.calibrate import fitted_biases, log_prior
-from napari_medfm.engine.pool import log_loss, pool_weights
+from napari_medfm.engine.pool import levelled, log_loss
 from napari_medfm.engine.probability import balanced, decide, softmax
 
 
@@ -65,42 +65,54 @@ def test_a_balanced_image_gets_no_prior():
     assert np.abs(log_prior(logits)).max() < 0.05
 
 
-def test_pool_weights_find_the_expert_that_knows():
-    knows, truth = two_classes(0.5, n=20_000, seed=1)
-    noise = np.random.default_rng(2).normal(0, 2, knows.shape)
-    good, bad = pool_weights([knows, noise], truth)
-    assert good > 0.7
-    assert bad < 0.15
+@given(st.floats(-5, 5), st.floats(0.7, 6), st.integers(3, 30))
+def test_levelled_labels_lie_eight_apart_about_the_border(middle, half, count):
+    rng = np.random.default_rng(count)
+    index = np.arange(2 * count) % 2
+    margins = middle + half * np.where(index, 1, -1) + rng.normal(0, 0.05, 2 * count)
+    logits = np.stack([np.zeros(2 * count), margins], 1)
+    scale, biases = levelled(logits, index)
+    level = scale * logits[:, 1] + biases[1]
+    assert biases[0] == 0
+    assert np.median(level[index == 1]) == pytest.approx(4, abs=1e-9)
+    assert np.median(level[index == 0]) == pytest.approx(-4, abs=1e-9)
 
 
-def test_many_labels_find_one_experts_temperature():
-    logits, truth = two_classes(0.5, n=200_000, seed=3)
-    (weight,) = pool_weights([logits * 4], truth)
-    assert weight == pytest.approx(0.25, abs=0.05)
-
-
-def test_few_labels_are_no_reason_to_distrust_an_expert():
-    """Clicks where a head is wrong say little of how often it is wrong."""
-    logits, truth = two_classes(0.5, n=10, seed=3)
-    (weight,) = pool_weights([-logits], truth)
-    assert weight > 1.5
-    (painted,) = pool_weights(
-        [np.repeat(-logits, 100, axis=0)], np.repeat(truth, 100), voices=10
+def test_a_few_wrong_clicks_move_no_border():
+    """Corrections are clicks where the head is wrong; the others still hold."""
+    index = np.arange(40) % 2
+    margins = np.where(index, 3.0, -1.0)
+    corrected = np.concatenate([margins, [-9.0, 9.0, -9.0, 9.0]])
+    before = levelled(np.stack([0 * margins, margins], 1), index)
+    after = levelled(
+        np.stack([0 * corrected, corrected], 1), np.concatenate([index, [1, 0, 1, 0]])
     )
-    assert painted == pytest.approx(weight)
-    (many,) = pool_weights([np.repeat(-logits, 100, axis=0)], np.repeat(truth, 100))
-    assert many < 0.1
+    assert after[0] == before[0]
+    np.testing.assert_array_equal(after[1], before[1])
 
 
-def test_pooling_beats_either_of_two_different_experts():
-    one, truth = two_classes(0.5, n=2000, seed=4)
-    rng = np.random.default_rng(5)
-    margin = 2 * (np.where(truth, 1, -1) + rng.normal(0, 1, len(truth)))
-    two = np.stack([-margin / 2, margin / 2], 1)
-    weights = pool_weights([one, two], truth)
-    even = np.ones(len(truth))
-    pooled = log_loss(weights[0] * one + weights[1] * two, truth, even)
-    assert pooled < 0.9 * min(log_loss(part, truth, even) for part in (one, two))
+def test_each_class_has_a_border_of_its_own():
+    index = np.repeat([0, 1, 2], 5)
+    logits = np.zeros((15, 3))
+    logits[index == 1, 1], logits[index == 2, 2] = 1.0, 9.0
+    logits[index == 0, 1:] = -1.0, 5.0
+    scale, biases = levelled(logits, index)
+    assert scale == pytest.approx(8 / 3)
+    np.testing.assert_allclose(biases, [0, 0, -7 * 8 / 3])
+
+
+def test_a_class_that_was_never_held_out_keeps_its_border():
+    logits = np.array([[0.0, 2.0, 1.0], [0.0, -2.0, 1.0]])
+    scale, biases = levelled(logits, np.array([1, 0]))
+    assert (scale, biases[2]) == (2.0, 0.0)
+    alone = levelled(logits, np.array([1, 1]))
+    assert alone[0] == 1
+    assert not alone[1].any()
+
+
+def test_labels_that_cannot_be_told_apart_are_not_blown_up():
+    logits = np.array([[0.0, 1.0], [0.0, 1.0]])
+    assert levelled(logits, np.array([0, 1]))[0] == 8
 
 
 def test_log_loss_is_scikit_learns():

@@ -12,7 +12,7 @@ from napari_medfm.verbs.recipes import PARTS, HeldOut, Projections, honest_logit
 from napari_medfm.verbs.training import choose
 
 NAMES = ("pool", "forest")
-SEED = 6
+SEED = 4
 
 
 def held_out_by(better, clicks, seed=0, rows=1):

@@ -14,8 +14,8 @@ from napari_medfm.verbs.predicting import predict_plane
 from napari_medfm.verbs.training import RECIPES, train
 
 
-def fit(examples, classes, recipe, context=()):
-    steps = train(examples, classes, recipe, context, card={"encoder": {"name": "toy"}})
+def fit(examples, classes, recipe, rest=()):
+    steps = train(examples, classes, recipe, rest, card={"encoder": {"name": "toy"}})
     while True:
         try:
             next(steps)
@@ -34,8 +34,10 @@ def saved(ridge, tmp_path):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_survives_bit_for_bit(recipe, examples, classes, planes, tmp_path):
-    model = fit(examples, classes, recipe, list(planes.values()))
+def test_every_recipe_survives_bit_for_bit(
+    recipe, examples, classes, planes, rest, tmp_path
+):
+    model = fit(examples, classes, recipe, rest)
     path = save_head(tmp_path / "x.head.safetensors", model)
     again = read_head(path)
     assert again.card == model.card

@@ -22,15 +22,14 @@ def drain(steps):
             return stop.value
 
 
-def fit(examples, classes, recipe, planes=None, **card):
-    context = list((planes or {}).values())
-    return drain(train(examples, classes, recipe, context, card=card))
+def fit(examples, classes, recipe, rest=(), **card):
+    return drain(train(examples, classes, recipe, rest, card=card))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 class TestEveryRecipe:
-    def test_finds_the_half(self, recipe, examples, classes, planes):
-        model = fit(examples, classes, recipe, planes)
+    def test_finds_the_half(self, recipe, examples, classes, planes, rest):
+        model = fit(examples, classes, recipe, rest)
         labels, probabilities, uncertainty = predict_plane(model, planes["a"])
         assert (labels == TRUTH).mean() > 0.8
         assert labels.dtype == np.uint8
@@ -41,20 +40,18 @@ class TestEveryRecipe:
         top = np.sort(probabilities, axis=0)
         np.testing.assert_allclose(uncertainty, 1 - top[-1] + top[-2], atol=1e-5)
 
-    def test_the_order_of_labels_changes_no_byte(
-        self, recipe, examples, classes, planes
-    ):
-        first = fit(examples, classes, recipe, planes)
-        second = fit(examples[::-1], classes, recipe, planes)
+    def test_the_order_of_labels_changes_no_byte(self, recipe, examples, classes, rest):
+        first = fit(examples, classes, recipe, rest)
+        second = fit(examples[::-1], classes, recipe, rest)
         assert first.card == second.card
         assert first.tensors().keys() == second.tensors().keys()
         for name, array in first.tensors().items():
             assert array.tobytes() == second.tensors()[name].tobytes()
 
     def test_the_card_tells_where_every_label_came_from(
-        self, recipe, examples, classes, planes
+        self, recipe, examples, classes, rest
     ):
-        card = fit(examples, classes, recipe, planes, encoder={"name": "toy"}).card
+        card = fit(examples, classes, recipe, rest, encoder={"name": "toy"}).card
         assert json.loads(json.dumps(card, allow_nan=False)) == card
         assert card["encoder"] == {"name": "toy"}
         assert card["label_counts"] == {"background": 20, "top": 20}
@@ -140,14 +137,16 @@ def test_another_encoder_or_other_channels_are_refused(examples, classes, planes
         predict_plane(fit(examples, classes, "forest"), colour)
 
 
-def test_one_click_a_class_on_one_image_is_enough_for_all_recipes(classes, planes):
+def test_one_click_a_class_on_one_image_is_enough_for_all_recipes(
+    classes, planes, rest
+):
     given = [
         Annotation(i, "a", v, "pixel", "points", np.array([[r, 60]], np.int32))
         for i, (v, r) in enumerate([(1, 30), (0, 110)])
     ]
     examples = [e for a in given for e in examples_of(a, "a", {0: planes["a"]})]
     for recipe in RECIPES:
-        model = fit(examples, classes, recipe, {"a": planes["a"]})
+        model = fit(examples, classes, recipe, rest[:1])
         assert predict_plane(model, planes["a"])[0].shape == (140, 154)
     assert "nothing could be held out" in model.card["validation"]["reason"]
 
@@ -174,8 +173,8 @@ def test_a_stroke_through_a_volume_gives_an_example_a_plane(planes):
     assert found[1].features is planes["b"]
 
 
-def test_a_pool_keeps_its_table(examples, classes, planes):
-    model = fit(examples, classes, "auto", planes)
+def test_a_pool_keeps_its_table(examples, classes, rest):
+    model = fit(examples, classes, "auto", rest)
     table = model.card["validation"]
     assert set(table["losses"]) == {"pool", "blend", "logistic", "ridge", "forest"}
     assert table["how"] == "leave one group out"
