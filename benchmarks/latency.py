@@ -6,8 +6,11 @@ Random tokens stand for an encoder's: no time below depends on their values. Bes
 the bare work in the same run: one Cholesky solve and one matrix product. If
 napari-convpaint can be imported, its training and prediction from the same labels are
 timed in the same run, with its own Gaussian features and with our encoder's network
-passed in (random weights, the same size of input). Each time is given as wall
-and CPU milliseconds, the least of several runs.
+passed in (random weights, the same size of input). If featureforest can be imported,
+its training from the same labels and its prediction are timed too, from features of the
+width and in the patches that its DINOv2 adapter makes; extracting them, hundreds of
+passes of the network, is left out. Each time is given as wall and CPU milliseconds, the
+least of several runs.
 """
 
 from __future__ import annotations
@@ -171,6 +174,45 @@ def _our_network() -> type:
     return Ours
 
 
+def featureforest(
+    size: int, given: list[Annotation]
+) -> tuple[Callable[[], object], Callable[[], object], float, float]:
+    """Return featureforest's training and its prediction of a row of patches.
+
+    Beside them: how many such rows the plane has, and what its features take in MiB.
+    """
+    import torch
+    from featureforest.models.DinoV2.adapter import DinoV2Adapter
+    from featureforest.utils.data import get_num_patches, get_stride_margin
+    from featureforest.utils.pipeline_prediction import predict_patches
+    from sklearn.ensemble import RandomForestClassifier
+
+    adapter = DinoV2Adapter(torch.nn.Identity(), size, size, torch.device("cpu"))
+    stride, _ = get_stride_margin(adapter.patch_size, adapter.overlap)
+    rows, cols = get_num_patches(size, size, adapter.patch_size, adapter.overlap)
+    width = adapter.get_total_output_channels()
+    rng = np.random.default_rng(0)
+    patches = rng.normal(size=(cols, stride, stride, width)).astype(np.float16)
+    known = rng.normal(size=(len(given), width))
+    values = [annotation.value for annotation in given]
+    # As its widget makes it, one core and silent.
+    forest = RandomForestClassifier(
+        n_estimators=450,
+        max_depth=9,
+        class_weight="balanced",
+        min_samples_split=15,
+        min_samples_leaf=3,
+        max_features=25,
+        n_jobs=1,
+    )
+    return (
+        lambda: forest.fit(known, values),
+        lambda: predict_patches([patches], forest, adapter),
+        rows,
+        patches.nbytes * rows / 2**20,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=1024)
@@ -207,6 +249,16 @@ def main() -> None:
     print(f"  head to every pixel          {predict}")
     print(f"similarity after a click       {Time.of(lambda: index.maps(*places))}")
     print(f"peak memory so far {peak():5.0f} MiB, the encoder not in it")
+    if find_spec("featureforest") is None:
+        print("featureforest is not installed here: not compared")
+    else:
+        learn, paint, rows, size = featureforest(args.size, given)
+        training, painting = Time.of(learn, 1), Time.of(paint, 1)
+        total = training.cpu + rows * painting.cpu
+        print(f"featureforest, features given: {total / whole.cpu:.0f} x our CPU time")
+        print(f"  train                        {training}")
+        print(f"  segment, one of {rows} rows       {painting}")
+        print(f"  features on disk or in memory {size:6.0f} MiB")
     if find_spec("napari_convpaint") is None:
         print("napari-convpaint is not installed here: not compared")
         return

@@ -21,6 +21,7 @@ SPEC = HeadSpec(
 )
 _CHUNK = 1024
 _FLOOR = 0.05
+_LEAST_ROWS = 0.4
 
 
 class Forest:
@@ -48,13 +49,19 @@ class Forest:
         y: NDArray[np.int64],
         sample_weight: NDArray[np.float64] | None = None,
     ) -> Self:
-        """Learn from rows; classes are balanced."""
+        """Learn from rows; classes are balanced.
+
+        A leaf holds 0.4 rows at least, counted as if all had the same weight: a few of
+        little weight, such as unlabelled places, cannot carve one out of a class.
+        """
         from sklearn.ensemble import ExtraTreesClassifier
 
         weights = balanced(y, sample_weight)
+        rows = weights.sum() ** 2 / (weights**2).sum()
         model = ExtraTreesClassifier(
             self.trees,
             min_samples_leaf=2,
+            min_weight_fraction_leaf=min(_LEAST_ROWS / rows, 0.5),
             max_depth=16,
             random_state=self.seed,
             n_jobs=1,

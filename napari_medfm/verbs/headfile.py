@@ -140,7 +140,7 @@ def _load(content: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors[name], end = _tensor(name, entry, body, end)
     if end != len(body):
         raise BadFile("bytes follow its last tensor")
-    return tensors, _json(text.encode())
+    return tensors, _json(text.encode(errors="replace"))
 
 
 def _json(text: bytes) -> dict[str, Any]:

@@ -37,7 +37,7 @@ RECIPES = (*PARTS, "auto")
 SCHEMA = 1
 CANDIDATES = ("pool", "blend", "logistic", "ridge", "forest")
 _SMOOTHING = 1.0
-_PRIOR_WEIGHT = 0.5
+_PRIOR_WEIGHT = 0.75
 _PRIOR_PIXELS = 2000
 
 

@@ -223,6 +223,18 @@ def test_a_card_of_another_form_is_refused(tmp_path, part):
         read_head(path)
 
 
+def test_a_card_with_half_a_character_is_refused_or_read(tmp_path):
+    content = head()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"]["napari-medfm"] = "\ud800"
+    text = json.dumps(header).encode()
+    path = tmp_path / "a.head.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+    with pytest.raises(BadFile, match="not JSON"):
+        read_head(path)
+
+
 def test_a_slide_whose_channels_differ_in_depth(tmp_path):
     content = bytearray(slide(description="Aperio Image Library v11 32x32"))
     with tifffile.TiffFile(io.BytesIO(content)) as tif:

@@ -96,7 +96,7 @@ def test_background_that_no_click_shows_is_not_taken_for_the_object(planes, clas
         model = drain(train(examples, classes, "pool", places))
         return (predict_plane(model, plane)[0][98:] == 1).mean()
 
-    assert wrong(rest) < 0.5 * wrong([])
+    assert wrong(rest) < 0.75 * wrong([])
 
 
 def test_the_card_says_how_many(examples, classes, rest):
