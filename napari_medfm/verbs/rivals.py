@@ -155,10 +155,11 @@ def _pixels(ws: Workspace, head: str) -> partial[Steps[_Tested]]:
 
 
 def _pixels_tested(labels: Labels, head: str, reader: PlaneReader) -> Steps[_Tested]:
-    examples, _ = yield from replace(labels, reader=reader).examples()
+    examples, rest = yield from replace(labels, reader=reader).examples()
     ordered = sorted(examples, key=lambda e: (e.annotation, e.plane))
     known = labelled_classes(ordered, labels.classes)
-    found = yield from held_out(ordered, PARTS[head], [c.value for c in known])
+    values = [c.value for c in known]
+    found = yield from held_out(ordered, PARTS[head], values, rest)
     if found is None:
         raise BadInput(_NOTHING)
     numbers, label = np.unique(found.example, return_inverse=True)
