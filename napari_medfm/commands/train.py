@@ -7,9 +7,11 @@ from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_medfm.commands import options
 from napari_medfm.commands.say import UsageError, agreed, say, warn
-from napari_medfm.core.errors import MedfmError
+from napari_medfm.core.errors import BadInput, MedfmError
 
 if TYPE_CHECKING:
     from napari_medfm.engine.validate import Report
@@ -97,15 +99,23 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def _add_rest(session: Session) -> None:
-    """Say of every plane with marks that its rest is probably background."""
-    marked = {
-        (a.image, plane)
-        for a in session.annotations
-        if a.level == "pixel"
-        for plane in (a.pixels[:, 0].tolist() if a.pixels.shape[1] == 3 else [None])
-    }
+    """Say of every plane with marks that its rest is probably background.
+
+    Planes that have no rest, being marked all over, are passed over with a warning.
+    """
+    marked: set[tuple[str, int | None]] = set()
+    for annotation in session.annotations:
+        if annotation.level == "pixel":
+            pixels = annotation.pixels
+            volume = pixels.shape[1] == 3
+            planes = np.unique(pixels[:, 0]).tolist() if volume else [None]
+            marked.update((annotation.image, plane) for plane in planes)
     for image, plane in sorted(marked, key=str):
-        session.annotate_rest(image, plane=plane)
+        try:
+            session.annotate_rest(image, plane=plane)
+        except BadInput as error:
+            where = image if plane is None else f"{image}, plane {plane}"
+            warn(f"{where}: {error}")
 
 
 def _tested(session: Session, head: TrainedModel, level: str) -> Report | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -68,6 +69,8 @@ class Comparison:
         How many labels were tested: clicks, strokes, objects or images.
     voices
         How many independent ones they count as: groups, where there are five or more.
+    groups
+        How many images or patients they lie on.
     """
 
     recipe: str
@@ -75,6 +78,7 @@ class Comparison:
     folds: int
     labels: int
     voices: int
+    groups: int
     contenders: tuple[Contender, ...]
 
     @property
@@ -95,7 +99,7 @@ class Comparison:
         found = []
         if self.labels < _FEW:
             found.append(f"only {self.labels} labels were tested: label more")
-        if self.voices == self.labels:
+        if self.groups < _ENOUGH:
             found.append(
                 "labels of one image are alike: the doubt is larger than it says; "
                 f"label {_ENOUGH} images or patients"
@@ -121,8 +125,12 @@ class Comparison:
         ]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {**asdict(self), "verdict": self.verdict, "warnings": self.warnings}
+        """Return plain values for JSON; what cannot be told is None."""
+        plain = asdict(self)
+        for one in plain["contenders"]:
+            one["dice"] = {name: _told(value) for name, value in one["dice"].items()}
+            one["behind"] = tuple(map(_told, one["behind"]))
+        return {**plain, "verdict": self.verdict, "warnings": self.warnings}
 
     def lines(self) -> str:
         """Return a few readable lines."""
@@ -140,6 +148,10 @@ class Comparison:
         lines.append(f"  {self.verdict}")
         lines += [f"  careful: {warning}" for warning in self.warnings]
         return "\n".join(lines)
+
+
+def _told(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def voices_of(groups: Sequence[str]) -> NDArray[np.intp]:

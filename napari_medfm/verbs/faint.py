@@ -15,7 +15,12 @@ from napari_medfm.core.labels import Annotation
 from napari_medfm.core.state import Labelling
 from napari_medfm.verbs.annotating import teaching, weight_of
 from napari_medfm.verbs.gesture import Deed
-from napari_medfm.verbs.labelling import owners, whole_plane, with_annotations
+from napari_medfm.verbs.labelling import (
+    label_map,
+    owners,
+    whole_plane,
+    with_annotations,
+)
 from napari_medfm.verbs.regions import point_pixels
 from napari_medfm.verbs.workspace import Workspace
 
@@ -100,38 +105,64 @@ def _far_from_labels(
     )
     raster = np.stack(np.meshgrid(rows, cols, indexing="ij"), -1).reshape(-1, 2)
     marked = _marked(state, image, plane)
-    if not marked.any():
+    if not len(marked) and not _has_accepted(state, image, plane):
         raise BadInput(
             f"Nothing is labelled on this plane of {image.name!r} yet: mark or accept "
             "something first; what is left is the rest"
         )
-    left = raster[[not _near(marked, place, gap) for place in raster]]
-    if not len(left):
+    left = [
+        place
+        for place in raster
+        if not _is_near(marked, place, gap)
+        and not _is_near(_accepted_near(state, image, plane, place, gap), place, gap)
+    ]
+    if not left:
         raise BadInput("Nothing is left: labels are near every place of the plane")
-    return left.astype(np.intp)
+    return np.array(left).astype(np.intp)
 
 
-def _marked(state: Labelling, image: Image, plane: int) -> NDArray[np.bool_]:
-    """Return where something certain is marked or accepted on a plane."""
-    found: NDArray[np.bool_] = np.zeros(image.plane_shape, bool)
+def _marked(state: Labelling, image: Image, plane: int) -> NDArray[np.int32]:
+    """Return the pixels (n, 2) of a plane that are marked for certain, row by row."""
+    found = [np.empty((0, 2), np.int32)]
     for annotation in state.annotations:
-        pixels = annotation.pixels
         certain = annotation.weight == 1 and annotation.level == "pixel"
-        if annotation.image != image.name or not certain:
-            continue
-        if image.ndim == 3:
-            pixels = pixels[pixels[:, 0] == plane, 1:]
-        found[pixels[:, 0], pixels[:, 1]] = True
-    items = [a for a in state.accepted if a.image == image.name]
-    for part in owners(items, image, whole_plane(image)):
-        if part.plane == plane:
-            found[part.box.slices] |= part.labels != 0
-    return found
+        if annotation.image == image.name and certain:
+            pixels = annotation.pixels
+            if image.ndim == 3:
+                pixels = pixels[pixels[:, 0] == plane, 1:]
+            found.append(pixels)
+    pixels = np.concatenate(found)
+    return pixels[np.argsort(pixels[:, 0], kind="stable")]
 
 
-def _near(marked: NDArray[np.bool_], place: NDArray[Any], gap: float) -> bool:
-    """Whether anything is marked within ``gap`` pixels of a place."""
-    around = Box(*(place - gap), *(place + gap + 1)).rounded().clipped(marked.shape)
-    rows, cols = np.nonzero(marked[around.slices])
-    away = np.hypot(rows + around.row0 - place[0], cols + around.col0 - place[1])
+def _has_accepted(state: Labelling, image: Image, plane: int) -> bool:
+    """Whether anything accepted is left on a plane."""
+    items = [
+        a for a in state.accepted if a.image == image.name and a.plane in (None, plane)
+    ]
+    if not items:
+        return False
+    boxes = np.array([item.region or whole_plane(image) for item in items])
+    around = Box(*boxes[:, :2].min(0), *boxes[:, 2:].max(0))
+    parts = owners(items, image, around)
+    return any(part.plane == plane and part.labels.any() for part in parts)
+
+
+def _accepted_near(
+    state: Labelling, image: Image, plane: int, place: NDArray[Any], gap: float
+) -> NDArray[np.intp]:
+    """Return the pixels (n, 2) around a place that are accepted, row by row."""
+    around = (
+        Box(*(place - gap), *(place + gap + 1)).rounded().clipped(image.plane_shape)
+    )
+    labels = label_map(state, image, around)
+    on_plane = labels if image.ndim == 2 else labels[plane]
+    found: NDArray[np.intp] = np.argwhere(on_plane)
+    return found + np.array([around.row0, around.col0], np.intp)
+
+
+def _is_near(pixels: NDArray[Any], place: NDArray[Any], gap: float) -> bool:
+    """Whether any of the pixels (n, 2), row by row, is within ``gap`` of a place."""
+    low, high = np.searchsorted(pixels[:, 0], [place[0] - gap, place[0] + gap + 1])
+    away = np.hypot(*(pixels[low:high] - place).T)
     return bool((away <= gap).any())

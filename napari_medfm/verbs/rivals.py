@@ -248,5 +248,6 @@ def _compared(
         folds=first.folds,
         labels=len(first.groups),
         voices=len(np.unique(voices)),
+        groups=len(set(first.groups)),
         contenders=tuple(contenders),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -77,7 +78,7 @@ class Labels:
         examples: list[Example] = []
         for done, annotation in enumerate(self.annotations):
             image = self.images[annotation.image]
-            for plane, pixels in _planes(annotation):
+            for plane, pixels in _planes(annotation.pixels):
                 for box, inside in _pieces(self.reader, image, pixels):
                     place = (image.uid, plane, box)
                     if place not in known:
@@ -98,29 +99,39 @@ class Labels:
     ) -> list[Example]:
         images = {image.uid: image for image in self.images.values()}
         places = places_per_plane(len(context))
+        planes: dict[int, set[int]] = defaultdict(set)
+        for uid, plane, _ in context:
+            planes[uid].add(plane)
+        taken = {uid: self._taken(images[uid], those) for uid, those in planes.items()}
         found = []
         for (uid, plane, _), features in context.items():
-            image = images[uid]
-            taken = self._taken(image, plane, features)
-            found.append(
-                unlabelled(image.name, image.group, plane, features, taken, places)
-            )
-        return [example for example in found if example is not None]
+            name, group = images[uid].name, images[uid].group
+            local = _inside(taken[uid][plane], features)
+            found.append(unlabelled(name, group, plane, features, local, places))
+        return found
 
     def _taken(
-        self, image: Image, plane: int, features: PlaneFeatures
-    ) -> NDArray[np.intp]:
-        """Return pixels (n, 2) of a part of a plane that are labelled or ignored."""
-        numbers = [
-            _numbers(a, image) for a in self.annotations if a.image == image.name
-        ]
-        numbers.append(self.ignored.get(image.name, np.empty(0, np.intp)))
-        at = np.stack(np.unravel_index(np.concatenate(numbers), image.shape), axis=-1)
-        if at.shape[1] > 2:
-            at = at[at[:, 0] == plane, 1:]
-        local = at - features.origin
-        inside = ((local >= 0) & (local < features.shape)).all(1)
-        return local[inside]
+        self, image: Image, planes: Collection[int]
+    ) -> dict[int, NDArray[np.integer]]:
+        """Return the pixels (n, 2) of some planes that are labelled or ignored."""
+        found: dict[int, list[NDArray[np.integer]]] = {plane: [] for plane in planes}
+        numbers = self.ignored.get(image.name, np.empty(0, np.intp))
+        ignored: NDArray[Any] = np.stack(np.unravel_index(numbers, image.shape), -1)
+        own = (a.pixels for a in self.annotations if a.image == image.name)
+        for pixels in chain([ignored], own):
+            for plane, on_plane in _planes(pixels):
+                if plane in found:
+                    found[plane].append(on_plane)
+        return {plane: np.concatenate(parts) for plane, parts in found.items()}
+
+
+def _inside(
+    pixels: NDArray[np.integer], features: PlaneFeatures
+) -> NDArray[np.integer]:
+    """Return those pixels (n, 2) of a plane that lie in a part of it, counted there."""
+    local: NDArray[np.integer] = pixels - np.array(features.origin, pixels.dtype)
+    inside = ((local >= 0) & (local < features.shape)).all(1)
+    return local[inside]
 
 
 def _ignored(
@@ -188,10 +199,11 @@ def _pieces(
     return found
 
 
-def _planes(annotation: Annotation) -> list[tuple[int, NDArray[np.int32]]]:
-    """Return the planes that an annotation touches, with its pixels (n, 2) there."""
-    pixels = annotation.pixels
+def _planes(pixels: NDArray[Any]) -> list[tuple[int, NDArray[Any]]]:
+    """Return the planes that pixels of an image lie on, with those (n, 2) there."""
     if pixels.shape[1] == 2:
         return [(0, pixels)]
-    planes: list[int] = np.unique(pixels[:, 0]).tolist()
-    return [(plane, pixels[pixels[:, 0] == plane, 1:]) for plane in planes]
+    order = np.argsort(pixels[:, 0], kind="stable")
+    planes, first = np.unique(pixels[order, 0], return_index=True)
+    parts = np.split(pixels[order, 1:], first[1:])
+    return list(zip(planes.tolist(), parts, strict=False))

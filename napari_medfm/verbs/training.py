@@ -153,7 +153,8 @@ def _pooled(
     tested = yield from held_out(examples, parts, values, rest, projections)
     chosen, table = choose(candidates, tested)
     own = PARTS[chosen]
-    everything = [*examples, *(faint(rest, examples) if tested else ())]
+    background = faint(rest, examples) if tested else []
+    everything = [*examples, *background]
     experts = []
     for number, part in enumerate(own):
         yield Progress(number, len(own) + 1, f"training {part.head}")
@@ -173,7 +174,7 @@ def _pooled(
         "thresholds": (0.0 - level).tolist(),
         "expert_weights": [expert.weight for expert in experts],
         "smoothing": _SMOOTHING,
-        "unlabelled_places": sum(len(example.pixels) for example in rest),
+        "unlabelled_places": sum(len(example.pixels) for example in background),
     }
     bias = tuple((level + prior).tolist())
     return TrainedModel(chosen, classes, tuple(experts), bias, _SMOOTHING, card)

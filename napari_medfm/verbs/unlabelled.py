@@ -31,7 +31,7 @@ def unlabelled(
     features: PlaneFeatures,
     taken: NDArray[np.integer],
     places: int = _PLACES,
-) -> Example | None:
+) -> Example:
     """Draw places of a plane by a fixed seed, none of them labelled or to be ignored.
 
     Parameters
@@ -41,8 +41,8 @@ def unlabelled(
 
     Returns
     -------
-    Example or None
-        Of background; None if everything is taken.
+    Example
+        Of background; without pixels if everything is taken.
     """
     rng = np.random.default_rng([77, plane, *features.origin])
     pixels = rng.integers(0, features.shape, (places, 2)).astype(np.int32)
@@ -50,11 +50,27 @@ def unlabelled(
     free = ~np.isin(pixels @ (width, 1), np.asarray(taken) @ (width, 1))
     pixels = np.unique(pixels[free], axis=0)
     if not len(pixels):
-        return None
+        return _none(image, group, plane, features)
     local = np.insert(pixels, 0, plane, axis=1)
     made = Annotation(_NOBODY, image, BACKGROUND, "pixel", "mask", local)
     (example,) = examples_of(made, group, {plane: features})
     return example
+
+
+def _none(image: str, group: str, plane: int, features: PlaneFeatures) -> Example:
+    """Return no places at all of a plane that is known."""
+    return Example(
+        annotation=_NOBODY,
+        image=image,
+        group=group,
+        plane=plane,
+        value=BACKGROUND,
+        gesture="mask",
+        pixels=np.empty((0, 2), np.int32),
+        token_index=np.empty(0, np.intp),
+        token_weight=np.empty(0),
+        features=features,
+    )
 
 
 def faint(rest: Sequence[Example], examples: Sequence[Example]) -> list[Example]:
@@ -74,7 +90,8 @@ def faint(rest: Sequence[Example], examples: Sequence[Example]) -> list[Example]
     drawn = sum(_mass(e) for e in rest)
     if not known or not drawn:
         return []
-    return [replace(e, weight=e.weight * known / drawn) for e in rest]
+    share = known / drawn
+    return [replace(e, weight=e.weight * share) for e in rest if len(e.pixels)]
 
 
 def _mass(example: Example) -> float:

@@ -45,6 +45,24 @@ def test_it_is_trained_tested_and_written(shell, case, tmp_path):
     again.close()
 
 
+def test_a_plane_without_a_rest_is_passed_over(shell, disc, tmp_path):
+    session = Session(ToyEncoder(), ToySegmenter())
+    session.add_class("lesion")
+    for name in "ab":
+        session.add_image(disc[0], name=name)
+        session.annotate(name, "lesion", mask=disc[1])
+    session.annotate("a", "background", mask=~disc[1])
+    session.save(tmp_path / "case.medfm")
+    session.close()
+    code, _, errors = shell(
+        *("train", tmp_path / "case.medfm", "--out", tmp_path / "a.head.safetensors"),
+        *("--head", "ridge", "--rest"),
+    )
+    assert code == 0
+    assert "a: Nothing is left" in errors
+    assert "b: Nothing is left" not in errors
+
+
 def test_the_test_as_json_and_what_cannot_be_tested(shell, case, tmp_path):
     words = ["train", case, "--out", tmp_path / "a.head.safetensors"]
     code, output, _ = shell(*words, "--head", "ridge", "--json")

@@ -91,6 +91,17 @@ def test_few_labels_of_one_image_are_not_oversold(tmp_path):
     assert any("one image" in warning for warning in found.warnings)
 
 
+def test_a_class_that_was_never_tested_is_none_in_json(tmp_path):
+    session = Session(encoder=ToyEncoder(), cache_dir=tmp_path)
+    session.add_class("disc")
+    session.add_image(picture(0)[0], name="x")
+    session.annotate("x", "disc", points=[(40, 40)])
+    session.annotate("x", "background", points=[(10, 120), (100, 20), (90, 30)])
+    found = session.compare([ToyEncoder(), OtherToy()])
+    told = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert None in [one["dice"]["disc"] for one in told["contenders"]]
+
+
 def test_what_was_read_is_kept(session):
     first = OtherToy()
     session.compare([ToyEncoder(), first])
@@ -111,6 +122,7 @@ def test_whole_images(tmp_path):
     found = session.compare([OtherToy(), ToyEncoder()], level="image")
     assert found.contenders[0].encoder == "toy-encoder"
     assert found.voices == 6
+    assert not any("one image" in warning for warning in found.warnings)
 
 
 def test_a_model_that_is_not_here(session):

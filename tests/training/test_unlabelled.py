@@ -29,7 +29,20 @@ def test_what_is_labelled_is_not_drawn(planes):
     assert (found.pixels[:, 1] >= 100).all()
     assert found.value == 0
     everything = np.stack(np.indices((140, 154)), -1).reshape(-1, 2)
-    assert unlabelled("a", "a", 0, planes["a"], everything) is None
+    none = unlabelled("a", "a", 0, planes["a"], everything)
+    assert len(none.pixels) == 0
+    assert none.features is planes["a"]
+
+
+def test_a_plane_that_is_labelled_all_over_still_speaks_for_the_prior(
+    planes, examples, classes
+):
+    everything = np.stack(np.indices((140, 154)), -1).reshape(-1, 2)
+    none = [unlabelled(n, n, 0, planes[n], everything) for n in "ab"]
+    assert faint(none, examples) == []
+    told = drain(train(examples, classes, "pool", none)).card["calibration"]
+    assert told["unlabelled_places"] == 0
+    assert np.abs(told["log_prior"]).max() > 0
 
 
 def test_the_same_places_each_time_and_others_on_another_plane(planes):
