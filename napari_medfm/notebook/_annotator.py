@@ -43,6 +43,7 @@ class Annotator(anywidget.AnyWidget):
     _css = _STATIC / "annotator.css"
     state = traitlets.Dict().tag(sync=True)
     height = traitlets.Int(520).tag(sync=True)
+    _bound = False
 
     def __init__(self, session: Session | None = None, height: int = 520) -> None:
         super().__init__(height=height)
@@ -56,12 +57,15 @@ class Annotator(anywidget.AnyWidget):
         self.desk.said.connect(self._soon)
         self.runner.changed.connect(self._soon)
         self.on_msg(self._heard)
+        self._bound = True
         self._show()
 
     def close(self) -> None:
         """Let go of the session; what was made stays in it."""
-        self.runner.close()
-        self.desk.close()
+        if self._bound:
+            self._bound = False
+            self.runner.close()
+            self.desk.close()
         super().close()
 
     def _heard(self, _: Any, message: dict[str, Any], __: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm import heads
+from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.engine.features import Kind
 from napari_medfm.engine.pool import levelled
@@ -70,10 +71,22 @@ class Projections:
         return self._known[key]
 
 
+def _check_channels(parts: Sequence[Part], examples: Sequence[Example]) -> None:
+    """Refuse images of different channels where colours are looked at."""
+    widths = {e.features.width("filters"): e.image for e in examples}
+    if len(widths) > 1 and any(part.kind in ("filters", "blend") for part in parts):
+        one, other, *_ = widths.values()
+        raise BadInput(
+            f"{one!r} and {other!r} have another number of channels, and this head "
+            "sees colours: label one kind of image only, or train 'ridge' or 'logistic'"
+        )
+
+
 def fit_part(
     part: Part, examples: Sequence[Example], projections: Projections | None = None
 ) -> Expert:
     """Fit one expert to examples in their order."""
+    _check_channels([part], examples)
     if part.head == "ridge":
         return Expert(
             part.kind, Ridge(**dict(part.settings)).fit_sums(token_sums(examples))
@@ -123,6 +136,7 @@ def held_out(
     nothing honest can be said. ``rest`` are unlabelled places; of whole groups that are
     held out, they are too.
     """
+    _check_channels(parts, examples)
     projections = projections or Projections()
     folds = folds_of(
         [e.group for e in examples], np.array([_place(e) for e in examples])

@@ -76,7 +76,8 @@ def train(
     Raises
     ------
     BadInput
-        If fewer than two classes have examples, or there is no such recipe.
+        If fewer than two classes have examples, there is no such recipe, or images
+        differ in channels and the recipe looks at colours.
     """
     if recipe not in RECIPES:
         raise BadInput(f"No head {recipe!r}: there are {', '.join(RECIPES)}")

@@ -1,19 +1,15 @@
 """The how-to pages' own lines, run on toys over files of the names they use."""
 
-import re
 import shlex
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+from pages import is_run, lines, run_python
+from toys import ENCODER, OtherToy
 
-DOCS = Path(__file__).parents[2] / "docs" / "how-to"
-
-
-def blocks(page, language):
-    text = (DOCS / page).read_text("utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+from napari_medfm import encoders
 
 
 @pytest.fixture
@@ -29,14 +25,10 @@ def ct_files(tmp_path, monkeypatch, toy_models):
     return tmp_path
 
 
-def test_python_page(ct_files, capsys):
-    first, second, *_ = blocks("python.md", "python")
-    made = {}
-    exec(compile(first, "python.md", "exec"), made)  # noqa: S102
-    exec(compile(second, "python.md", "exec"), made)  # noqa: S102
-    for block in blocks("python.md", "python")[2:]:
-        exec(compile(block, "python.md", "exec"), made)  # noqa: S102
+def test_python_page(ct_files, capsys, monkeypatch):
+    made = run_python("how-to/python.md")
     session = made["s"]
+    assert made["wait_start_or_run"](session).title
     session.add_class("other")
     told = []
     session.changed.connect(told.append)
@@ -49,13 +41,14 @@ def test_python_page(ct_files, capsys):
     assert made["maps"]["ct"].shape == (60, 180, 140)
     assert made["volume"].data.any()
     assert "s.propagate(" in capsys.readouterr().out
-
-
-# They need weights, or other weights; tested elsewhere.
-ELSEWHERE = {
-    *("models fetch", "models import", "models export"),
-    "compare case.medfm",
-}
+    other = OtherToy()
+    monkeypatch.setattr(
+        encoders, "spec_of", lambda name, *_: ENCODER if "toy" in name else other.spec
+    )
+    monkeypatch.setattr(encoders, "load", lambda *_, **__: other)
+    monkeypatch.setattr(encoders, "check_installed", lambda *_: None)
+    made["which_encoder"](session)
+    assert "Other toy" in capsys.readouterr().out
 
 
 def test_shell_page(ct_files, head_file, shell):
@@ -67,15 +60,8 @@ def test_shell_page(ct_files, head_file, shell):
     )
     _save_case(ct_files)
     _leave_draft()
-    (lines,) = blocks("shell.md", "sh")
-    done = 0
-    for line in lines.splitlines():
-        words = shlex.split(line)[1:]
-        if " ".join(words[:2]) in ELSEWHERE:
-            continue
-        assert shell(*words)[0] == 0, line
-        done += 1
-    assert done >= 10
+    for line in filter(is_run, lines("how-to/shell.md")):
+        assert shell(*shlex.split(line)[1:])[0] == 0, line
     assert (ct_files / "masks" / "ct3.nii.gz").is_file()
     assert (ct_files / "effort.csv").is_file()
     assert (ct_files / "sizes.csv").is_file()
@@ -110,23 +96,18 @@ def _speckles(seed, spread):
     return (255 * noise.clip(0, 1)).astype(np.uint8)
 
 
-def run_page(page, made):
-    for block in blocks(page, "python"):
-        exec(compile(block, page, "exec"), made)  # noqa: S102
-    return made["s"]
-
-
 def test_images_page(tmp_path, monkeypatch, toy_models, shell, capsys):
     import tifffile
 
     monkeypatch.chdir(tmp_path)
     for n in range(5):
         tifffile.imwrite(f"{n}.tif", _speckles(n, 0.3 if n % 2 else 0.02))
-    s = run_page("images.md", {"files": [(f"{n}.tif", n // 2) for n in range(5)]})
+    files = [(f"{n}.tif", n // 2) for n in range(5)]
+    s = run_python("how-to/images.md", files=files)["s"]
     found = s.predict("4", level="image")
     assert found.classes[int(found.probabilities.argmax())].name == "benign"
     assert "leave one group out" in capsys.readouterr().out
-    (line,) = blocks("images.md", "sh")
+    (line,) = lines("how-to/images.md")
     for name in ("a.tif", "b.tif"):
         tifffile.imwrite(name, _speckles(9, 0.3))
     assert shell(*shlex.split(line)[1:])[0] == 0
@@ -142,7 +123,7 @@ def test_objects_page(tmp_path, monkeypatch, toy_models, shell):
         r, c = 10 + 28 * (k // 3), 10 + 28 * (k % 3)
         picture[r : r + 20, c : c + 20] = 40 if k % 2 else 220
         instances[r : r + 20, c : c + 20] = k + 1
-    run_page("objects.md", {"picture": picture, "instances": instances})
+    run_python("how-to/objects.md", picture=picture, instances=instances)
     kinds = tifffile.imread("kinds.tif")
     expected = np.where(instances % 2 == 1, 1, 2) * (instances > 0)
     np.testing.assert_array_equal(kinds, expected)
@@ -150,7 +131,7 @@ def test_objects_page(tmp_path, monkeypatch, toy_models, shell):
     for name in ("a.tif", "b.tif"):
         tifffile.imwrite(name, picture)
         tifffile.imwrite(Path("outlines") / name, instances)
-    (line,) = blocks("objects.md", "sh")
+    (line,) = lines("how-to/objects.md")
     assert shell(*shlex.split(line)[1:])[0] == 0
     assert (tmp_path / "results" / "predictions.csv").is_file()
 

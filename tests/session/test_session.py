@@ -402,3 +402,18 @@ def test_a_script_keeps_each_prediction_that_was_accepted(session, disc):
     assert f"s.accept('x', {first.as_code})" in code
     assert f"s.accept('y', {second.as_code})" in code
     assert code.count("s.predict(") == 3
+
+
+def test_grey_and_colour_do_not_share_a_head_that_sees_colours(encoder, segmenter):
+    session = Session(encoder=encoder, segmenter=segmenter)
+    grey = np.tile(np.arange(120, dtype=np.uint8), (112, 1))
+    for name, image in (("grey", grey), ("colour", np.stack([grey] * 3, -1))):
+        session.add_image(image, name=name)
+    session.add_class("right")
+    for name in ("grey", "colour"):
+        session.annotate(name, "right", points=[(30, 110), (80, 100)])
+        session.annotate(name, "background", points=[(30, 10), (80, 20)])
+    with pytest.raises(BadInput, match="'grey' and 'colour' have another number"):
+        session.fit()
+    session.fit("ridge")
+    assert session.predict("colour").labels[:, 90:].mean() > 0.9
