@@ -72,9 +72,12 @@ def check_shape(
 def box_pixels(image: Image, box: ArrayLike, plane: int | None) -> Pixels:
     """Return the pixels in a half-open box (row0, col0, row1, col1) on a plane."""
     clipped = Box.of(box).clipped(image.plane_shape).rounded()
-    drawn = np.zeros(image.plane_shape, bool)
-    drawn[clipped.slices] = True
-    return _lifted(image, np.argwhere(drawn), plane).astype(np.int32)
+    inside = [
+        np.arange(size)[part]
+        for size, part in zip(image.plane_shape, clipped.slices, strict=True)
+    ]
+    found = np.stack(np.meshgrid(*inside, indexing="ij"), -1).reshape(-1, 2)
+    return _lifted(image, found, plane).astype(np.int32)
 
 
 def polygon_pixels(image: Image, corners: ArrayLike, plane: int | None) -> Pixels:
@@ -85,16 +88,17 @@ def polygon_pixels(image: Image, corners: ArrayLike, plane: int | None) -> Pixel
     BadInput
         If there are fewer than three corners, it has no area, or one lies outside.
     """
-    from skimage.draw import polygon2mask
+    from skimage.draw import polygon
 
     outline = points_on(corners, image.plane_shape, "corner")
     if len(outline) < 3:
         raise BadInput(f"An outline has three corners or more, got {len(outline)}")
     rows, cols = outline.T
-    if np.isclose(rows @ np.roll(cols, 1), cols @ np.roll(rows, 1)):
+    down, across = (outline - outline.mean(0)).T
+    if np.isclose(down @ np.roll(across, 1), across @ np.roll(down, 1)):
         raise BadInput("The outline has no area: draw it around the object")
-    drawn = polygon2mask(image.plane_shape, outline)  # type: ignore[no-untyped-call]
-    return _lifted(image, np.argwhere(drawn), plane).astype(np.int32)
+    inside = polygon(rows, cols, image.plane_shape)  # type: ignore[no-untyped-call]
+    return _lifted(image, np.column_stack(inside), plane).astype(np.int32)
 
 
 def _lifted(image: Image, on_plane: NDArray[Any], plane: int | None) -> NDArray[Any]:

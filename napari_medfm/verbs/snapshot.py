@@ -137,13 +137,13 @@ def _inside(
 def _ignored(
     annotations: Sequence[Annotation], images: Mapping[str, Image]
 ) -> dict[str, NDArray[np.intp]]:
-    """Return the pixels of each image that teach nothing, by their number in it."""
+    """Return the pixels of each image that teach nothing: their numbers, ascending."""
     ignored: dict[str, list[NDArray[np.intp]]] = defaultdict(list)
     for annotation in annotations:
         if annotation.value == IGNORE.value:
             numbers = _numbers(annotation, images[annotation.image])
             ignored[annotation.image].append(numbers)
-    return {name: np.concatenate(parts) for name, parts in ignored.items()}
+    return {name: np.unique(np.concatenate(parts)) for name, parts in ignored.items()}
 
 
 def _without(
@@ -160,7 +160,11 @@ def _less(
 ) -> Annotation:
     if image.name not in out:
         return annotation
-    teaches = ~np.isin(_numbers(annotation, image), out[image.name])
+    numbers, ignored = _numbers(annotation, image), out[image.name]
+    place = np.searchsorted(ignored, numbers).clip(max=len(ignored) - 1)
+    teaches = ignored[place] != numbers
+    if teaches.all():
+        return annotation
     return replace(annotation, pixels=annotation.pixels[teaches])
 
 

@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from skimage.draw import polygon2mask
 from toys import ToyEncoder, ToySegmenter
 
 from napari_medfm import Session
 from napari_medfm.core.errors import BadInput
+from napari_medfm.core.image import Image
+from napari_medfm.verbs.regions import box_pixels, polygon_pixels
 
 
 @pytest.fixture
@@ -218,3 +221,16 @@ def test_the_script_says_all_of_it(session, disc, tmp_path):
         assert (one.id, one.value) == (other.id, other.value)
         assert dict(one.provenance) == dict(other.provenance)
         np.testing.assert_array_equal(one.pixels, other.pixels)
+
+
+def test_outlines_and_boxes_make_no_array_of_a_slides_size():
+    """A lasso on a slide; an array of its plane would not fit into any memory."""
+    glass = np.broadcast_to(np.uint8(0), (10**6, 10**6))
+    slide = Image("x", glass, None, (1.0, 1.0), np.eye(3), ((0.0, 1.0),), "x")
+    corners = [(900_000, 900_000), (900_010, 900_000.5), (900_003, 900_012)]
+    found = polygon_pixels(slide, corners, None)
+    drawn = polygon2mask((20, 20), np.array(corners) - 900_000)
+    np.testing.assert_array_equal(found - 900_000, np.argwhere(drawn))
+    boxed = box_pixels(slide, (900_000, 5, 900_002, 8), None)
+    assert boxed.tolist() == [[900_000 + r, c] for r in (0, 1) for c in (5, 6, 7)]
+    assert boxed.dtype == found.dtype == np.int32
