@@ -75,7 +75,7 @@ def accept(  # noqa: PLR0913  one keyword per fact about what is accepted
     if origin is not None:
         choice_of(origin, "origin", get_args(Origin))
     if isinstance(what, Mask) and what.axis:
-        what = _in_volume(what, source)
+        what = in_volume(what, source)
     asked = what
     if what is None:
         what = _in_hand(state, source, plane)
@@ -191,7 +191,7 @@ def accepted_region(  # noqa: PLR0913  one keyword per fact about what is accept
     return Accepted(image.name, on_plane, values, over, origin or kind, made, region)
 
 
-def _in_volume(mask: Mask, image: Image) -> Mask:
+def in_volume(mask: Mask, image: Image) -> Mask:
     """Return a mask of a plane across another axis as one of the volume.
 
     Raises
@@ -241,6 +241,7 @@ def _array(
 ) -> tuple[int | None, NDArray[Any]]:
     if isinstance(what, Mask):
         check_of(what, image)
+        what = in_volume(what, image) if what.axis else what
         plane = what.plane if plane is None else plane
         what = what.data
     if isinstance(what, Values):

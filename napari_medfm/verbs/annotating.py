@@ -11,10 +11,12 @@ from napari_medfm.core.arguments import facts_of, number_of, whole_of
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.image import Image
 from napari_medfm.core.labels import IGNORE, Annotation, LabelClass
+from napari_medfm.core.results import Mask
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.probability import bias_of
 from napari_medfm.verbs import labelling as edit
 from napari_medfm.verbs import regions
+from napari_medfm.verbs.accepting import in_volume
 from napari_medfm.verbs.gesture import Deed
 from napari_medfm.verbs.workspace import Workspace
 
@@ -68,6 +70,8 @@ def annotate(  # noqa: PLR0913  one keyword per way to mark a place
     """
     source, annotation_id = ws.image(image), ws.labelling.next_id
     value = teaching(ws.labelling, class_name).value
+    if isinstance(mask, Mask) and mask.axis:
+        mask, plane = in_volume(mask, source), None
     ways = {"points": points, "mask": mask, "box": box, "polygon": polygon}
     given = [way for way, what in ways.items() if what is not None]
     if len(given) != 1:

@@ -66,3 +66,25 @@ def test_edges_are_refined_on_planes_of_the_first_axis(session, ball):
     mask = session.segment("ct", box=tight(truth[:, at]), plane=at, axis=1)
     with pytest.raises(BadInput):
         session.refine("ct", mask, "clean")
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_it_lies_where_it_is_also_in_a_cube(encoder, segmenter, tmp_path, axis):
+    """Planes of a cube have one shape along all axes: nothing else would tell."""
+    volume = np.zeros((40, 40, 40), np.float32)
+    volume[8:18, 15:32, 5:25] = 1
+    session = Session(encoder, segmenter, cache_dir=tmp_path / "cache")
+    session.add_image(volume, name="cube")
+    session.add_class("lesion")
+    truth = np.moveaxis(volume > 0, axis, 0)
+    mask = session.segment("cube", box=tight(truth[20]), plane=20, axis=axis)
+    wanted = np.zeros(volume.shape, bool)
+    np.moveaxis(wanted, axis, 0)[20] = mask.data
+    session.annotate("cube", "lesion", mask=mask)
+    pixels = session.annotations[-1].pixels
+    np.testing.assert_array_equal(pixels, np.argwhere(wanted))
+    session.export_masks("cube", tmp_path / "mask.nrrd", mask)
+    taken = Session(encoder, segmenter, cache_dir=tmp_path / "cache")
+    taken.add_image(volume, name="cube")
+    taken.import_labels("cube", tmp_path / "mask.nrrd")
+    np.testing.assert_array_equal(taken.labels("cube") > 0, wanted)
