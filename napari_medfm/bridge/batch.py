@@ -179,7 +179,8 @@ class Batch:
             desk.say(self.missing)
             return
         self._minded = None
-        self._mind.begin(self._looking, self._looked, failed=self._ended)
+        looked = partial(self._looked, self.order, self.inputs)
+        self._mind.begin(self._looking, looked, failed=self._ended)
         desk.changed.emit()
 
     def _looking(self) -> Work[list[str]]:
@@ -193,8 +194,12 @@ class Batch:
 
         return Work("Looking at what to mind", steps, lambda said: said)
 
-    def _looked(self, said: list[str]) -> None:
-        found = Minded(self.order, self.inputs, tuple(said))
+    def _looked(self, order: Order, inputs: tuple[Input, ...], said: list[str]) -> None:
+        """Begin, or hold what there is to mind; look again if images came meanwhile."""
+        if (order, inputs) != (self.order, self.inputs):
+            self.start()
+            return
+        found = Minded(order, inputs, tuple(said))
         if said and found != self._agreed:
             self._minded = found
             self._desk.changed.emit()

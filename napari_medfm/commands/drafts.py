@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from napari_medfm.project.drafts import FoundDraft
 
 _WHICH = "which one: its number in the list, or its name"
-_TO = "to discard it"
+_TO, _TAKE = "to discard it", "to take it over"
+_MAYBE_OPEN = "It may still be open on the computer {}."
 
 
 def register(commands: options.Commands) -> None:
@@ -38,6 +39,11 @@ def register(commands: options.Commands) -> None:
     add = parts.add_parser("save", help="save one as a project")
     add.add_argument("draft", metavar="DRAFT", help=_WHICH)
     add.add_argument("project", type=Path, metavar="CASE.medfm")
+    add.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask where it may still be open on another computer",
+    )
     options.add_images_folder(add)
     add.set_defaults(run=run_save)
     add = parts.add_parser("discard", help="throw one away for good")
@@ -81,6 +87,10 @@ def run_save(args: Namespace) -> int:
     from napari_medfm.project.keeping import ProjectWarning
 
     one = _named(args.draft)
+    if one.elsewhere is not None and not args.yes:
+        say(f"{one}")
+        if not agreed(f"{_MAYBE_OPEN.format(one.elsewhere)} Take it over?", _TAKE):
+            raise MedfmError(f"{one.folder.name} was left as it is")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ProjectWarning)
         session = one.open(
@@ -102,7 +112,9 @@ def run_discard(args: Namespace) -> int:
     """Throw one away, once the user agrees."""
     one = _named(args.draft)
     say(f"{one}")
-    if not args.yes and not agreed("It cannot be brought back. Discard it?", _TO):
+    where = "" if one.elsewhere is None else f"{_MAYBE_OPEN.format(one.elsewhere)} "
+    question = f"{where}It cannot be brought back. Discard it?"
+    if not args.yes and not agreed(question, _TO):
         raise MedfmError(f"{one.folder.name} was not discarded")
     one.discard()
     say("discarded")

@@ -1,5 +1,7 @@
 """Work that was never saved, from the shell."""
 
+import json
+
 import pytest
 from toys import ToyEncoder, ToySegmenter
 
@@ -92,3 +94,17 @@ def test_open(shell, left, monkeypatch):
     (one,) = drafts()
     assert shell("drafts", "open", "1")[0] == 0
     assert opened == [[one.folder]]
+
+
+def test_one_that_may_be_open_elsewhere_is_not_taken_without_asking(
+    shell, left, tmp_path
+):
+    lock = {"pid": 1, "host": "far", "since": "x", "started": "", "token": "t"}
+    (drafts()[0].folder / "lock.json").write_text(json.dumps(lock))
+    for words in (["save", "1", tmp_path / "case.medfm"], ["discard", "1"]):
+        code, _, errors = shell("drafts", *words)
+        assert code == 2
+        assert "Nobody is there to be asked" in errors
+    assert drafts()[0].elsewhere == "far"
+    assert shell("drafts", "save", "1", tmp_path / "case.medfm", "--yes")[0] == 0
+    assert not drafts()

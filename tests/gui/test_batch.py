@@ -6,6 +6,9 @@ import tifffile
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QTableWidget
 from toys import ToyEncoder
 
+from napari_medfm.bridge import batch
+from napari_medfm.commands.inputs import inputs_of
+
 
 def taught(window, disc, encoder=None):
     one = window(disc[0], encoder=encoder)
@@ -93,3 +96,25 @@ def test_what_to_mind_is_agreed_to_before_the_batch(
     one.press("Write anyway")
     one.until((out / "a.tif").exists, timeout=30_000)
     one.until(lambda: not one.desk.batch.running)
+
+
+def test_images_that_come_while_it_looks_are_looked_at_too(
+    window, disc, tmp_path, monkeypatch
+):
+    for name in "ab":
+        tifffile.imwrite(tmp_path / f"{name}.tif", disc[0])
+    one = taught(window, disc)
+    run, looked, real = one.desk.batch, [], batch.to_mind
+    first, second = inputs_of([tmp_path / "a.tif", tmp_path / "b.tif"])
+
+    def to_mind(model, pairs, out):
+        looked.append(len(pairs))
+        return real(model, pairs, out)
+
+    monkeypatch.setattr(batch, "to_mind", to_mind)
+    run.inputs = (first,)
+    run.change(out=tmp_path / "masks", suffix="tif")
+    run.start()
+    run.inputs = (first, second)
+    one.until(lambda: not run.running and len(looked) > 1, timeout=30_000)
+    assert looked == [1, 2]
