@@ -14,7 +14,8 @@ from napari_medfm.core.geometry import Box
 from napari_medfm.widgets.runner import QtLoop
 
 A_SCREEN = 1 << 22
-STAYS = 0.1
+STAYS = 0.15
+"""Accepting a whole slide is written down in the window's thread before it counts."""
 
 
 @pytest.fixture(scope="module")
