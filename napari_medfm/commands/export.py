@@ -129,9 +129,9 @@ def _mind(
     said = [
         s for name, path in masks.items() for s in session.before_export(name, path)
     ]
-    if args.table is not None or args.dataset is not None:
-        table = args.table or args.dataset
-        said += before_table(session.workspace, names, table)
+    for place in (args.table, args.dataset):
+        if place is not None:
+            said += before_table(session.workspace, names, place)
     if args.head is not None:
         said += before_head(session.workspace)
     distinct = list(dict.fromkeys(said))

@@ -162,7 +162,7 @@ def plane_layers(layers: Layers, plan: VolumePlan, slab: int, plane: int) -> Lay
     first = min(int(position), max(len(layers) - 2, 0))
     share = np.float32(position - first)
     if share == 0:
-        own: Layers = layers[first]
+        own: Layers = layers[first].copy()
         return own
     one, other = layers[first].astype(np.float32), layers[first + 1]
     between: Layers = ((1 - share) * one + share * other).astype(np.float16)

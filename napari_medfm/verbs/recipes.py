@@ -52,6 +52,9 @@ PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
     }
 )
 
+LEVELLED = ("pool", "blend", "auto")
+"""Recipes that look at unlabelled places, and set thresholds by held-out labels."""
+
 
 class Projections:
     """The principal axes of sets of planes, each computed once.
@@ -195,9 +198,13 @@ def level_of(
     return levelled(means, tested.index[rows][first])
 
 
-def honest_logits(parts: Sequence[Part], tested: HeldOut) -> NDArray[np.float32]:
-    """Pool held-out logits (n, classes); each fold's level is from other folds."""
+def honest_logits(
+    parts: Sequence[Part], tested: HeldOut, level: bool = True
+) -> NDArray[np.float32]:
+    """Sum held-out logits (n, classes); each fold's level is from other folds."""
     total: NDArray[np.float32] = np.sum([tested.logits[part] for part in parts], axis=0)
+    if not level:
+        return total
     for fold in np.unique(tested.fold):
         inside = tested.fold == fold
         others = ~inside if len(np.unique(tested.index[~inside])) > 1 else inside

@@ -31,7 +31,7 @@ from napari_medfm.verbs.imagelevel import image_samples, read_samples
 from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.objects import object_labels, read_objects
 from napari_medfm.verbs.planes import FeatureCache, PlaneReader
-from napari_medfm.verbs.recipes import PARTS, held_out, honest_logits
+from napari_medfm.verbs.recipes import LEVELLED, PARTS, held_out, honest_logits
 from napari_medfm.verbs.samples import Sample
 from napari_medfm.verbs.snapshot import Labels
 from napari_medfm.verbs.training import labelled_classes
@@ -159,7 +159,8 @@ def _pixels_tested(labels: Labels, head: str, reader: PlaneReader) -> Steps[_Tes
     ordered = sorted(examples, key=lambda e: (e.annotation, e.plane))
     known = labelled_classes(ordered, labels.classes)
     values = [c.value for c in known]
-    found = yield from held_out(ordered, PARTS[head], values, rest)
+    level = head in LEVELLED
+    found = yield from held_out(ordered, PARTS[head], values, rest if level else ())
     if found is None:
         raise BadInput(_NOTHING)
     numbers, label = np.unique(found.example, return_inverse=True)
@@ -167,7 +168,7 @@ def _pixels_tested(labels: Labels, head: str, reader: PlaneReader) -> Steps[_Tes
         _names(known),
         found.folds.how,
         found.folds.count,
-        honest_logits(PARTS[head], found),
+        honest_logits(PARTS[head], found, level),
         found.index,
         found.weights,
         label.astype(np.intp),

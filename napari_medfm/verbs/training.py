@@ -20,6 +20,7 @@ from napari_medfm.engine.provenance import version
 from napari_medfm.verbs.examples import Example, certain, examples_of
 from napari_medfm.verbs.predicting import pixel_logits
 from napari_medfm.verbs.recipes import (
+    LEVELLED,
     PARTS,
     HeldOut,
     Projections,
@@ -84,7 +85,7 @@ def train(
     ordered = sorted(examples, key=lambda e: (e.annotation, e.plane))
     known = labelled_classes(ordered, classes)
     about = {**_card(ordered, known), **(card or {})}
-    if recipe in ("pool", "blend", "auto"):
+    if recipe in LEVELLED:
         model = yield from _pooled(ordered, known, recipe, rest, about)
     else:
         yield Progress(0, 1, f"training {recipe}")

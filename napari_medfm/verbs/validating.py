@@ -25,7 +25,14 @@ from napari_medfm.engine.validate import (
 )
 from napari_medfm.verbs.examples import Example, certain
 from napari_medfm.verbs.predicting import pixel_logits
-from napari_medfm.verbs.recipes import PARTS, HeldOut, fit_part, held_out, honest_logits
+from napari_medfm.verbs.recipes import (
+    LEVELLED,
+    PARTS,
+    HeldOut,
+    fit_part,
+    held_out,
+    honest_logits,
+)
 from napari_medfm.verbs.training import CANDIDATES, RECIPES, choose, labelled_classes
 
 _FEW = 10
@@ -58,13 +65,14 @@ def report(
     values = [c.value for c in known]
     names = CANDIDATES if recipe == "auto" else (recipe,)
     parts = list(dict.fromkeys(part for name in names for part in PARTS[name]))
-    tested = yield from held_out(ordered, parts, values, rest)
+    level = recipe in LEVELLED
+    tested = yield from held_out(ordered, parts, values, rest if level else ())
     if tested is None:
         raise BadInput(
             "Nothing can be held out: label each class in two places or images at least"
         )
     chosen, _ = choose(names, tested)
-    logits = honest_logits(PARTS[chosen], tested)
+    logits = honest_logits(PARTS[chosen], tested, level)
     curve = yield from _curve(chosen, ordered, values)
     clicks = yield from _click_curve(chosen, ordered, values, tested)
     truth, found = tested.index, logits.argmax(1)

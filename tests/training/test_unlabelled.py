@@ -10,6 +10,7 @@ from napari_medfm.verbs import recipes
 from napari_medfm.verbs.predicting import predict_plane
 from napari_medfm.verbs.training import examples_of, train
 from napari_medfm.verbs.unlabelled import faint, places_per_plane, unlabelled
+from napari_medfm.verbs.validating import report
 
 NOTHING = np.empty((0, 2), int)
 
@@ -110,6 +111,14 @@ def test_background_that_no_click_shows_is_not_taken_for_the_object(planes, clas
         return (predict_plane(model, plane)[0][98:] == 1).mean()
 
     assert wrong(rest) < 0.75 * wrong([])
+
+
+@pytest.mark.parametrize("recipe", ["ridge", "logistic", "pool"])
+def test_a_report_is_of_the_head_that_fit_makes(recipe, examples, classes, rest):
+    """One head of labels alone is tested as such; a pool sees unlabelled places."""
+    alone = drain(report(examples, classes, recipe))
+    found = drain(report(examples, classes, recipe, rest))
+    assert (found.log_loss == alone.log_loss) == (recipe != "pool")
 
 
 def test_the_card_says_how_many(examples, classes, rest):
