@@ -74,6 +74,17 @@ def test_it_needs_a_notebook():
         Annotator(Session(encoder=ToyEncoder(), segmenter=ToySegmenter()))
 
 
+def test_a_canvas_may_be_closed_twice_and_half_made(encoder, segmenter):
+    Annotator.__new__(Annotator).close()
+
+    async def cell():
+        return Annotator(Session(encoder=encoder, segmenter=segmenter))
+
+    canvas = asyncio.run(cell())
+    canvas.close()
+    canvas.close()
+
+
 def test_a_box_becomes_a_mask_on_the_canvas_and_in_the_session(disc):
     pixels, truth = disc
 
