@@ -192,7 +192,7 @@ def test_a_damaged_line_is_refused_with_a_way_out(case, worked, opened):
     worked.close()
     path = case / "journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
-    lines[9] = lines[9].replace(b"e", b"f", 1)
+    lines[9] = lines[9].replace(b"}", b"]", 1)
     path.write_bytes(b"".join(lines))
     with pytest.raises(
         BadFile, match=r"line 10 is damaged: it was changed .*in the window"
