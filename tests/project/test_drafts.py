@@ -298,7 +298,7 @@ def test_a_damaged_one_is_told_and_never_removed(kept):
     (folder,) = folders()
     path = folder / "journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
-    lines[2] = lines[2].replace(b"e", b"f", 1)
+    lines[2] = lines[2].replace(b"}", b"]", 1)
     path.write_bytes(b"".join(lines))
     (one,) = drafts()
     assert one.damaged
