@@ -39,6 +39,7 @@ SCHEMA = 1
 CANDIDATES = ("pool", "blend", "logistic", "ridge", "forest")
 _SMOOTHING = 1.0
 _PRIOR_WEIGHT = 0.75
+_PRIOR_OF_LABELS_ALONE = 0.5
 _PRIOR_PIXELS = 2000
 
 
@@ -168,10 +169,11 @@ def _pooled(
     )
     experts = [replace(expert, weight=scale) for expert in experts]
     yield Progress(len(own), len(own) + 1, "estimating the prior")
-    prior = _prior(experts, level, [example.features for example in rest])
+    trust = _PRIOR_WEIGHT if background else _PRIOR_OF_LABELS_ALONE
+    prior = _prior(experts, level, [example.features for example in rest], trust)
     card["validation"] = table
     card["calibration"] = {
-        "prior_weight": _PRIOR_WEIGHT if rest else 0.0,
+        "prior_weight": trust if rest else 0.0,
         "log_prior": prior.tolist(),
         "thresholds": (0.0 - level).tolist(),
         "expert_weights": [expert.weight for expert in experts],
@@ -228,6 +230,7 @@ def _prior(
     experts: Sequence[Expert],
     level: NDArray[np.float64],
     planes: Sequence[PlaneFeatures],
+    trust: float,
 ) -> NDArray[np.float64]:
     """Estimate the shares of the classes on whole planes, from samples of them."""
     samples = []
@@ -239,7 +242,7 @@ def _prior(
         samples.append(level + np.sum(weighted, axis=0))
     if not samples:
         return np.zeros(len(level))
-    return log_prior(np.concatenate(samples), _PRIOR_WEIGHT)
+    return log_prior(np.concatenate(samples), trust)
 
 
 def labelled_classes(

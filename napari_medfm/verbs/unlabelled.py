@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.labels import Annotation
 from napari_medfm.engine.features import PlaneFeatures
-from napari_medfm.verbs.examples import Example, examples_of
+from napari_medfm.heads.ridge import Ridge
+from napari_medfm.verbs.examples import Example, examples_of, token_sums
 
 BACKGROUND = 0
 _NOBODY = -1
 _MOST = 600
 _PLACES = 100
 _FEWEST = 4
+_LEAST = 0.2
 
 
 def places_per_plane(planes: int) -> int:
@@ -84,14 +86,24 @@ def faint(rest: Sequence[Example], examples: Sequence[Example]) -> list[Example]
     Returns
     -------
     list of Example
-        Empty if nothing is labelled as background.
+        Empty if nothing is labelled as background, or if the live head takes four
+        places of five for something else: then tissues tile the picture, and to call
+        the rest of it background would be wrong.
     """
     known = sum(_mass(e) for e in examples if e.value == BACKGROUND)
     drawn = sum(_mass(e) for e in rest)
-    if not known or not drawn:
+    if not known or not drawn or _background(rest, examples) < _LEAST:
         return []
     share = known / drawn
     return [replace(e, weight=e.weight * share) for e in rest if len(e.pixels)]
+
+
+def _background(rest: Sequence[Example], examples: Sequence[Example]) -> float:
+    """Return the share of unlabelled tokens that the live head takes for background."""
+    head = Ridge().fit_sums(token_sums(examples))
+    rows = np.concatenate([example.rows("tokens") for example in rest])
+    found = head.classes_[head.decision_function(rows).argmax(1)]
+    return float((found == BACKGROUND).mean())
 
 
 def _mass(example: Example) -> float:

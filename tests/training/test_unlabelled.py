@@ -73,6 +73,24 @@ def test_without_labels_of_background_nothing_is_background(examples, rest):
     assert faint(rest, [e for e in examples if e.value == 1]) == []
 
 
+def test_where_tissues_tile_the_picture_the_rest_is_not_background(planes):
+    """Nearly all that is not taken is the object."""
+    layers = planes["a"].layers.copy()
+    layers[:10, :, :, :3] += 4
+    plane = replace(planes["a"], layers=layers)
+    rng = np.random.default_rng(1)
+    examples = []
+    for number in range(24):
+        row = rng.integers(0, 66) if number % 2 else rng.integers(74, 138)
+        pixels = np.array([[row, rng.integers(0, 154)]], np.int32)
+        given = Annotation(number, "a", number % 2, "pixel", "points", pixels)
+        examples += examples_of(given, "a", {0: plane})
+    assert faint([unlabelled("a", "a", 0, plane, NOTHING)], examples)
+    everywhere = np.stack(np.indices((140, 154)), -1).reshape(-1, 2)
+    lower = everywhere[everywhere[:, 0] >= 74]
+    assert faint([unlabelled("a", "a", 0, plane, lower)], examples) == []
+
+
 def test_a_held_out_image_is_not_looked_at(examples, rest, monkeypatch):
     """Not even its unlabelled places take part in what is tested on it."""
     seen = []
@@ -91,10 +109,10 @@ def test_background_that_no_click_shows_is_not_taken_for_the_object(planes, clas
     """Clicks on one corner of the background; unlabelled places lie in all of it."""
     plane = planes["a"]
     layers = plane.layers.copy()
-    layers[14:, :, :, 3:6] += 2.0  # a third tissue, a little like the object
-    layers[14:, :, :, :3] += 1.5
+    layers[17:, :, :, 3:6] += 2.0  # a third tissue, a little like the object
+    layers[17:, :, :, :3] += 1.5
     channels = plane.channels.copy()
-    channels[98:] += 0.35
+    channels[119:] += 0.35
     plane = replace(plane, layers=layers, channels=channels)
     rng = np.random.default_rng(0)
     examples = []
@@ -108,7 +126,7 @@ def test_background_that_no_click_shows_is_not_taken_for_the_object(planes, clas
 
     def wrong(places):
         model = drain(train(examples, classes, "pool", places))
-        return (predict_plane(model, plane)[0][98:] == 1).mean()
+        return (predict_plane(model, plane)[0][119:] == 1).mean()
 
     assert wrong(rest) < 0.75 * wrong([])
 
