@@ -1,5 +1,6 @@
 """A slide in the window: what is on screen first, the rest behind, nothing whole."""
 
+import gc
 import time
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_medfm.core.geometry import Box
 from napari_medfm.widgets.runner import QtLoop
 
 A_SCREEN = 1 << 22
-STAYS = 0.15
+STAYS = 0.2
 """Accepting a whole slide is written down in the window's thread before it counts."""
 
 
@@ -55,6 +56,8 @@ class Own:
 @pytest.fixture
 def slide(window, levels, monkeypatch):
     reads, own = Reads(monkeypatch), Own(monkeypatch)
+    gc.collect()
+    gc.freeze()  # what other tests left behind is not looked through again and again
 
     def make(delay=0.0):
         one = window(encoder=WideToy(delay), segmenter=ToySegmenter())
@@ -63,7 +66,8 @@ def slide(window, levels, monkeypatch):
         one.reads, one.own = reads, own
         return one
 
-    return make
+    yield make
+    gc.unfreeze()
 
 
 def look_at(one, row, col, zoom):
