@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from napari_medfm.core.errors import BadFile
 from napari_medfm.core.geometry import Grid
 from napari_medfm.core.jobs import Progress, Steps
-from napari_medfm.core.specs import Encoder
+from napari_medfm.core.specs import Encoder, EncoderSpec
 from napari_medfm.engine.resize import resized_plane
 from napari_medfm.engine.windows import (
     DEFAULT_POLICY,
     WindowPlan,
     WindowPolicy,
     plan_windows,
+    ramp,
 )
 
 Tokens = NDArray[np.float16]
@@ -108,7 +109,7 @@ def embed_rgb(
             blend.add(corners, encoder.encode(_windows(canvas, plan, shift, corners)))
             done += 1
         tokens = blend.result()
-        _finite(tokens, encoder)
+        check_finite(tokens, encoder.spec)
         if layers is None:
             grid = plan.grid
             layers = np.empty((grid.rows, grid.cols, *tokens.shape[2:]), np.float16)
@@ -152,7 +153,7 @@ class _Blend:
 
     def __init__(self, plan: WindowPlan) -> None:
         self._plan = plan
-        rows, cols = (_ramp(n) for n in plan.window)
+        rows, cols = (ramp(n) for n in plan.window)
         self._weight = np.outer(rows, cols).astype(np.float32)[..., None, None]
         self._sum: Pixels | None = None
         self._seen = np.zeros((*plan.tokens, 1, 1), np.float32)
@@ -178,15 +179,16 @@ class _Blend:
         return self._sum
 
 
-def _ramp(size: int) -> NDArray[np.float64]:
-    distance = np.minimum(np.arange(size), np.arange(size)[::-1]) + 1.0
-    ramp: NDArray[np.float64] = distance / distance.max()
-    return ramp
+def check_finite(tokens: NDArray[np.floating], spec: EncoderSpec) -> None:
+    """Refuse what an encoder with damaged weights gives.
 
-
-def _finite(tokens: Pixels, encoder: Encoder) -> None:
+    Raises
+    ------
+    BadFile
+        If there is a value that is not a number.
+    """
     if not np.isfinite(tokens).all():
         raise BadFile(
-            f"{encoder.spec.name} gave values that are not numbers: its weights are "
-            "damaged; fetch them again"
+            f"{spec.name} gave values that are not numbers: its weights are damaged; "
+            "fetch them again"
         )

@@ -16,11 +16,12 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.core.errors import BadFile
 from napari_medfm.core.geometry import Grid, Resize
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.specs import EncoderSpec, VolumeEncoder
+from napari_medfm.engine.embed import check_finite
 from napari_medfm.engine.resize import resized_part, resized_plane
+from napari_medfm.engine.windows import ramp, starts
 
 Layers = NDArray[np.float16]
 Voxels = NDArray[np.float32]
@@ -127,13 +128,17 @@ def slab_layers(
         If the encoder gives values that are not numbers.
     """
     voxels = _slab(read, plan, slab)
-    starts = [
-        _starts(n, w, _OVERLAP)
-        for n, w in zip(plan.tokens[1:], plan.window[1:], strict=True)
-    ]
-    corners = list(product(*starts))
+    corners = list(
+        product(
+            *(
+                _starts(n, w, _OVERLAP)
+                for n, w in zip(plan.tokens[1:], plan.window[1:], strict=True)
+            )
+        )
+    )
     deep, high, wide = plan.window
-    weight = np.multiply.outer(_ramp(high), _ramp(wide))[None, :, :, None, None]
+    weight = np.outer(ramp(high), ramp(wide)).astype(np.float32)
+    weight = weight[None, :, :, None, None]
     total: Voxels | None = None
     seen = np.zeros((1, *plan.tokens[1:], 1, 1), np.float32)
     for done, (row, col) in enumerate(corners):
@@ -141,11 +146,7 @@ def slab_layers(
         top, left = row * plan.patch, col * plan.patch
         part = voxels[:, top : top + high * plan.patch, left : left + wide * plan.patch]
         found = encoder.encode(np.ascontiguousarray(part[None]))[0]
-        if not np.isfinite(found).all():
-            raise BadFile(
-                f"{encoder.spec.name} gave values that are not numbers: its weights "
-                "are damaged; fetch them again"
-            )
+        check_finite(found, encoder.spec)
         if total is None:
             total = np.zeros((deep, *plan.tokens[1:], *found.shape[3:]), np.float32)
         place = np.s_[:, row : row + high, col : col + wide]
@@ -190,16 +191,6 @@ def _slab(read: Callable[[int], Voxels], plan: VolumePlan, slab: int) -> Voxels:
     return np.pad(voxels, beyond, mode="symmetric")
 
 
-def _starts(tokens: int, window: int, overlap: float) -> list[int]:
-    """First token of each window along an axis, evenly spread."""
-    if window >= tokens:
-        return [0]
-    step = max(1, window - max(1, round(window * overlap)))
-    count = 1 + math.ceil((tokens - window) / step)
-    return [round(i * (tokens - window) / (count - 1)) for i in range(count)]
-
-
-def _ramp(size: int) -> NDArray[np.float32]:
-    distance = np.minimum(np.arange(size), np.arange(size)[::-1]) + 1.0
-    ramp: NDArray[np.float32] = (distance / distance.max()).astype(np.float32)
-    return ramp
+def _starts(tokens: int, window: int, share: float) -> list[int]:
+    """First token of each window along an axis; neighbours share a part of it."""
+    return starts(tokens, window, min(window - 1, max(1, round(window * share))))

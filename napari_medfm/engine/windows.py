@@ -28,6 +28,9 @@ import math
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Grid, Resize
 from napari_medfm.core.specs import EncoderSpec
@@ -162,7 +165,7 @@ def plan_windows(
     tokens = (math.ceil(content[0] / patch), math.ceil(content[1] / patch))
     window = (min(side, tokens[0]), min(side, tokens[1]))
     overlap = round(side * policy.overlap)
-    down, across = (_starts(n, w, overlap) for n, w in zip(tokens, window, strict=True))
+    down, across = (starts(n, w, overlap) for n, w in zip(tokens, window, strict=True))
     return WindowPlan(
         plane=plane,
         content=content,
@@ -204,12 +207,19 @@ def _count(tokens: int, window: int, overlap: int) -> int:
     return max(1, math.ceil((tokens - overlap) / (window - overlap)))
 
 
-def _starts(tokens: int, window: int, overlap: int) -> list[int]:
-    """First token of each window along an axis, evenly spread."""
+def starts(tokens: int, window: int, overlap: int) -> list[int]:
+    """First token of each window along an axis, evenly spread, sharing so many."""
     if window >= tokens:
         return [0]
     count = _count(tokens, window, overlap)
     return [round(i * (tokens - window) / (count - 1)) for i in range(count)]
+
+
+def ramp(size: int) -> NDArray[np.float64]:
+    """Weights along a window (size,) by which overlapping ones are averaged."""
+    distance = np.minimum(np.arange(size), np.arange(size)[::-1]) + 1.0
+    rising: NDArray[np.float64] = distance / distance.max()
+    return rising
 
 
 def _half_strides(patch: int) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from napari_medfm.core.image import Image
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.specs import Encoder
 from napari_medfm.engine.blending import blended, disagreement
+from napari_medfm.engine.embed import check_finite
 from napari_medfm.engine.features import PlaneFeatures, Standard
 from napari_medfm.engine.resize import resized_part
 from napari_medfm.engine.rgb import normalised, to_rgb
@@ -199,11 +200,7 @@ class TiledPlane:
         windows = [self._window(corner) for corner in corners]
         with self._model.use() as encoder:
             found = encoder.encode(np.stack(windows))
-            if not np.isfinite(found).all():
-                raise BadFile(
-                    f"{encoder.spec.name} gave values that are not numbers: its "
-                    "weights are damaged; fetch them again"
-                )
+            check_finite(found, encoder.spec)
         looks = {}
         for corner, window, tokens in zip(corners, windows, found, strict=True):
             kept = np.clip(tokens, -_LARGEST, _LARGEST).astype(np.float16)
