@@ -22,7 +22,7 @@ from napari_medfm.commands.applying import (
     write_summary,
 )
 from napari_medfm.commands.inputs import inputs_of
-from napari_medfm.commands.say import UsageError, agreed, finish, say, table, warn
+from napari_medfm.commands.say import UsageError, finish, mind, say, table, warn
 from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.jobs import finished
 
@@ -60,9 +60,7 @@ def register(commands: options.Commands) -> None:
         help="folder with a label image for each image, of the same name, for heads "
         "of objects",
     )
-    parser.add_argument(
-        "--yes", action="store_true", help="do not ask where there is something to mind"
-    )
+    options.add_yes(parser)
     parser.add_argument(
         "--refine",
         choices=("guided", "crf", "walker", "clean", "snap"),
@@ -149,23 +147,11 @@ def _check_wishes(args: Namespace, model: TrainedModel) -> None:
 
 
 def _mind(args: Namespace, model: TrainedModel, pairs: list[tuple[Path, Path]]) -> None:
-    """Say what to mind before anything is written, and ask whether to go on.
-
-    Raises
-    ------
-    UsageError
-        If there is something, and nobody can answer.
-    MedfmError
-        If the user does not want to.
-    """
+    """Say what to mind before anything is written; see `mind`."""
     if model.level != "pixel":
         pairs = [(path, args.out / PREDICTIONS) for path, _ in pairs]
     steps = to_mind(model, pairs, args.out)
-    said = finish(steps, "Looking at what to mind")
-    for text in said:
-        warn(text)
-    if said and not args.yes and not agreed("Go on?", "to write all the same"):
-        raise MedfmError("Nothing was written")
+    mind(finish(steps, "Looking at what to mind"), args.yes)
 
 
 def _outcomes(
@@ -177,8 +163,13 @@ def _outcomes(
         session.use_head(model)
         facts = options.image_facts(args)
         run = Applying(
-            *(session, model, facts, args.overwrite, args.debug),
-            *(args.refine, dict(args.threshold)),
+            session,
+            model,
+            facts,
+            args.overwrite,
+            args.debug,
+            args.refine,
+            dict(args.threshold),
         )
         found: Iterable[Any] = (finished(run.one(*pair)) for pair in pairs)
     else:

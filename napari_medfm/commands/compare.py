@@ -9,7 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from napari_medfm.commands import options
-from napari_medfm.commands.say import UsageError, say, table, warn
+from napari_medfm.commands.say import UsageError, refuse_existing, say, table, warn
 
 
 def register(commands: options.Commands) -> None:
@@ -50,8 +50,8 @@ def run(args: Namespace) -> int:
     """Compare and print."""
     if args.csv is not None and args.csv.suffix.lower() != ".csv":
         raise UsageError(f"{args.csv} should end in .csv")
-    if args.csv is not None and args.csv.exists() and not args.overwrite:
-        raise UsageError(f"{args.csv} exists: choose another name or add --overwrite")
+    if args.csv is not None:
+        refuse_existing(args.csv, args.overwrite)
     session = options.project_of(args)
     found = session.compare(args.encoders, head=args.head, level=args.level)
     rows = found.rows()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_medfm.commands import options
 from napari_medfm.commands.applying import FORMATS
-from napari_medfm.commands.say import UsageError, agreed, say, warn
+from napari_medfm.commands.say import UsageError, mind, refuse_existing, say
 from napari_medfm.core.errors import MedfmError
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def register(commands: options.Commands) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace files that exist"
     )
-    parser.add_argument(
-        "--yes", action="store_true", help="do not ask where there is something to mind"
-    )
+    options.add_yes(parser)
     options.add_images_folder(parser)
     options.add_session(parser)
     parser.set_defaults(run=run)
@@ -78,11 +76,11 @@ def run(args: Namespace) -> int:
     names = args.image or _accepted(session)
     masks = _masks(args, names)
     for path in (*masks.values(), args.table, args.head):
-        if path is not None and path.exists() and not args.overwrite:
-            raise UsageError(f"{path} exists: choose another name or add --overwrite")
-    _mind(args, session, names, masks)
+        if path is not None:
+            refuse_existing(path, args.overwrite)
+    mind(_said(args, session, names, masks), args.yes)
     for name, path in masks.items():
-        _tell(session.export_masks(name, path)[0])
+        say(f"wrote {session.export_masks(name, path)[0]}")
     deeds: list[tuple[Path | None, Callable[[Path], Path]]] = [
         (args.table, lambda path: session.export_table(path, names, args.ask_head)),
         (args.dataset, lambda path: session.export_dataset(path, names)),
@@ -90,7 +88,7 @@ def run(args: Namespace) -> int:
     ]
     for wanted, write in deeds:
         if wanted is not None:
-            _tell(write(wanted))
+            say(f"wrote {write(wanted)}")
     return 0
 
 
@@ -120,10 +118,10 @@ def _masks(args: Namespace, names: list[str]) -> dict[str, Path]:
     return found
 
 
-def _mind(
+def _said(
     args: Namespace, session: Session, names: list[str], masks: dict[str, Path]
-) -> None:
-    """Say what to mind, and ask whether to go on."""
+) -> list[str]:
+    """Return what to mind, in plain sentences."""
     from napari_medfm.verbs.exporting import before_head, before_table
 
     said = [
@@ -134,12 +132,4 @@ def _mind(
             said += before_table(session.workspace, names, place)
     if args.head is not None:
         said += before_head(session.workspace)
-    distinct = list(dict.fromkeys(said))
-    for sentence in distinct:
-        warn(sentence)
-    if distinct and not args.yes and not agreed("Go on?", "to write all the same"):
-        raise MedfmError("Nothing was written")
-
-
-def _tell(path: Path) -> None:
-    say(f"wrote {path}")
+    return said

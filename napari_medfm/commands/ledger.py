@@ -7,7 +7,7 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 from napari_medfm.commands import options
-from napari_medfm.commands.say import UsageError, say, table
+from napari_medfm.commands.say import UsageError, refuse_existing, say, table
 
 
 def register(commands: options.Commands) -> None:
@@ -38,8 +38,7 @@ def run(args: Namespace) -> int:
             continue
         if path.suffix.lower() != suffix:
             raise UsageError(f"{path} should end in {suffix}")
-        if path.exists() and not args.overwrite:
-            raise UsageError(f"{path} exists: choose another name or add --overwrite")
+        refuse_existing(path, args.overwrite)
     efforts = options.project_of(args).ledger()
     header = [field.name for field in fields(Effort)]
     rows = [astuple(effort) for effort in efforts]

@@ -122,6 +122,13 @@ def add_image_facts(parser: ArgumentParser) -> None:
     )
 
 
+def add_yes(parser: ArgumentParser) -> None:
+    """Add the option not to be asked about what is to be minded."""
+    parser.add_argument(
+        "--yes", action="store_true", help="do not ask where there is something to mind"
+    )
+
+
 def add_images_folder(parser: ArgumentParser) -> None:
     """Add where to look for a project's images."""
     parser.add_argument(

@@ -108,6 +108,40 @@ def agreed(question: str, deed: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def mind(said: Iterable[str], yes: bool) -> None:
+    """Say what to mind, each sentence once, and ask whether to write all the same.
+
+    Parameters
+    ----------
+    yes
+        Do not ask.
+
+    Raises
+    ------
+    UsageError
+        If there is something to mind, and nobody can answer.
+    MedfmError
+        If the user does not want to.
+    """
+    sentences = list(dict.fromkeys(said))
+    for sentence in sentences:
+        warn(sentence)
+    if sentences and not yes and not agreed("Go on?", "to write all the same"):
+        raise MedfmError("Nothing was written")
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Refuse to replace a file unless that is wished.
+
+    Raises
+    ------
+    UsageError
+        If it exists.
+    """
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists: choose another name or add --overwrite")
+
+
 class Stopwatch:
     """Seconds of the last `timed` block."""
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from napari_medfm.commands import options
 from napari_medfm.commands.instances import write_all
-from napari_medfm.commands.say import Stopwatch, UsageError, say, warn, write_mask
+from napari_medfm.commands.say import (
+    Stopwatch,
+    UsageError,
+    refuse_existing,
+    say,
+    warn,
+    write_mask,
+)
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.specs import Way
 from napari_medfm.engine.turned import turned
@@ -182,8 +189,8 @@ def _check(args: Namespace) -> None:
     if args.out.parent.exists() and not os.access(args.out.parent, os.W_OK):
         raise BadInput(f"{args.out.parent} cannot be written to: choose another folder")
     for path in (args.out, args.script):
-        if path is not None and path.exists() and not args.overwrite:
-            raise UsageError(f"{path} exists: choose another name or add --overwrite")
+        if path is not None:
+            refuse_existing(path, args.overwrite)
 
 
 def _mask(session: Session, name: str, args: Namespace) -> Mask:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medfm.commands import options
-from napari_medfm.commands.say import Stopwatch, UsageError, say
+from napari_medfm.commands.say import Stopwatch, UsageError, refuse_existing, say
 from napari_medfm.core.errors import BadInput
 
 
@@ -108,8 +108,7 @@ def _check(args: Namespace) -> None:
         raise UsageError("similar needs --out FILE.tif")
     if args.out.suffix.lower() not in {".tif", ".tiff"}:
         raise UsageError(f"a map is a TIFF: --out ends in .tif, not {args.out.name!r}")
-    if args.out.exists() and not args.overwrite:
-        raise UsageError(f"{args.out} exists: choose another name or add --overwrite")
+    refuse_existing(args.out, args.overwrite)
 
 
 def _asked(args: Namespace, ndim: int, plane: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medfm.commands import options
-from napari_medfm.commands.say import UsageError, agreed, say, warn
+from napari_medfm.commands.say import UsageError, mind, refuse_existing, say, warn
 from napari_medfm.core.errors import BadInput, MedfmError
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ def register(commands: options.Commands) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a file that exists"
     )
-    parser.add_argument(
-        "--yes", action="store_true", help="do not ask where there is something to mind"
-    )
+    options.add_yes(parser)
     options.add_images_folder(parser)
     options.add_session(parser)
     parser.set_defaults(run=run)
@@ -69,8 +67,9 @@ def register(commands: options.Commands) -> None:
 
 def run(args: Namespace) -> int:
     """Train, test, write."""
-    if args.out.exists() and not args.overwrite:
-        raise UsageError(f"{args.out} exists: choose another name or add --overwrite")
+    from napari_medfm.verbs.exporting import before_head
+
+    refuse_existing(args.out, args.overwrite)
     if not args.out.name.endswith((".safetensors", ".onnx")):
         raise UsageError(f"{args.out} should end in .head.safetensors, or in .onnx")
     if args.level != "pixel" and args.rest:
@@ -85,7 +84,7 @@ def run(args: Namespace) -> int:
         say(json.dumps(None if report is None else report.as_dict(), indent=1))
     elif report is not None:
         say(report.lines())
-    _mind(args, session)
+    mind(before_head(session.workspace, args.level), args.yes)
     say(f"wrote {session.export_head(args.out, args.level)}")
     return 0
 
@@ -125,13 +124,3 @@ def _tested(session: Session, head: TrainedModel, level: str) -> Report | None:
     except MedfmError as error:
         warn(f"not tested: {error}")
         return None
-
-
-def _mind(args: Namespace, session: Session) -> None:
-    from napari_medfm.verbs.exporting import before_head
-
-    said = before_head(session.workspace, args.level)
-    for sentence in said:
-        warn(sentence)
-    if said and not args.yes and not agreed("Go on?", "to write all the same"):
-        raise MedfmError("Nothing was written")
