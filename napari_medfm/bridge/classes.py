@@ -13,6 +13,7 @@ from napari.layers import Labels
 from napari_medfm.bridge.foreign import from_layers
 from napari_medfm.bridge.looking import look_at, stop_pointing
 from napari_medfm.core.labels import Annotation
+from napari_medfm.verbs.labelling import accepted_on
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
@@ -118,7 +119,7 @@ class ClassEditing:
         if source is None:
             return []
         found: list[tuple[str, Callable[[], None]]] = []
-        having = {a.image for a in desk.session.labelling.accepted}
+        having = accepted_on(desk.session.labelling)
         if source.name in having:
             here = partial(self._from_accepted, [source.name])
             found.append(("the accepted labels of this image", here))

@@ -18,6 +18,7 @@ from napari_medfm.core.state import Labelling
 from napari_medfm.engine.provenance import models_in
 from napari_medfm.exporters import formats
 from napari_medfm.verbs.exporting import before_head, before_table
+from napari_medfm.verbs.labelling import accepted_on
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
@@ -143,13 +144,6 @@ class Exporting:
             lambda written: desk.say(f"Written: {written}"),
         )
 
-    @property
-    def accepted(self) -> list[str]:
-        """The images that labels were accepted on."""
-        session = self._desk.session
-        having = {item.image for item in session.labelling.accepted}
-        return [name for name in session.images if name in having]
-
     def table(self, path: Path) -> None:
         """Write measurements of all that was accepted, on every image."""
         if path.suffix.lower() not in (".csv", ".parquet"):
@@ -165,7 +159,8 @@ class Exporting:
     def _on_all(self, path: Path, plan: Callable[[], Work[Path]]) -> None:
         desk = self._desk
         desk.settle()
-        sentences = before_table(desk.session.workspace, self.accepted, path)
+        workspace = desk.session.workspace
+        sentences = before_table(workspace, accepted_on(workspace.labelling), path)
 
         def write() -> None:
             self._ask.begin(plan, lambda written: desk.say(f"Written: {written}"))

@@ -69,11 +69,13 @@ def register(commands: options.Commands) -> None:
 
 def run(args: Namespace) -> int:
     """Write all that is asked for."""
+    from napari_medfm.verbs.labelling import accepted_on
+
     if not any(getattr(args, wish) for wish in _WISHES):
         wishes = ", ".join(f"--{wish}" for wish in _WISHES)
         raise UsageError(f"Say what to write: {wishes}")
     session = options.project_of(args)
-    names = args.image or _accepted(session)
+    names = args.image or accepted_on(session.labelling)
     masks = _masks(args, names)
     for path in (*masks.values(), args.table, args.head):
         if path is not None:
@@ -90,11 +92,6 @@ def run(args: Namespace) -> int:
         if wanted is not None:
             say(f"wrote {write(wanted)}")
     return 0
-
-
-def _accepted(session: Session) -> list[str]:
-    having = {item.image for item in session.labelling.accepted}
-    return [name for name in session.images if name in having]
 
 
 def _masks(args: Namespace, names: list[str]) -> dict[str, Path]:

@@ -31,7 +31,11 @@ from napari_medfm.exporters import (
 )
 from napari_medfm.exporters._format import ExportFormat, LabelMap
 from napari_medfm.exporters.maps import export_map
-from napari_medfm.exporters.warnings import patient_sentences, sentences_about
+from napari_medfm.exporters.warnings import (
+    licence_sentences,
+    patient_sentences,
+    sentences_about,
+)
 
 __all__ = [
     "ExportFormat",
@@ -39,6 +43,7 @@ __all__ = [
     "export_map",
     "format_of",
     "formats",
+    "licence_sentences",
     "patient_sentences",
     "sentences_about",
 ]

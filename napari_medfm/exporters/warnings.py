@@ -42,12 +42,16 @@ def sentences_about(
     provenance
         Of the labels, with ``licence_notes`` and ``image``.
     """
-    notes = provenance.get("licence_notes") or ()
     return [
-        *(f"These labels are {note}: the file inherits that." for note in notes),
+        *licence_sentences(provenance.get("licence_notes") or ()),
         *patient_sentences(path.name, image.name, image.source, chosen),
         *losses(image, chosen),
     ]
+
+
+def licence_sentences(notes: Iterable[str]) -> list[str]:
+    """Return what labels inherit from the licences of the models behind them."""
+    return [f"These labels are {note}: the file inherits that." for note in notes]
 
 
 def patient_sentences(

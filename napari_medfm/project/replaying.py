@@ -24,15 +24,8 @@ from napari_medfm.verbs.verb import Verb
 
 _UNSEEN = {
     *("save", "export_masks", "export_head", "export_table", "export_dataset"),
-    *(
-        "export_predictions",
-        "embed",
-        "report",
-        "suggest",
-        "doubtful",
-        "rank_images",
-        "compare",
-    ),
+    *("export_predictions", "embed", "report", "suggest", "doubtful", "rank_images"),
+    "compare",
 }
 _PLAIN = {"undo", "redo", "forget_past", "use_encoder", "use_segmenter"}
 _VERBS = (Verb, Gesture)

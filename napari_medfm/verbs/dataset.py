@@ -13,7 +13,7 @@ from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.engine.atomic import atomic_folder
 from napari_medfm.engine.provenance import provenance_of
 from napari_medfm.exporters._nnunet import channels_of, write_dataset
-from napari_medfm.verbs.labelling import contributions, label_map
+from napari_medfm.verbs.labelling import accepted_on, contributions, label_map
 from napari_medfm.verbs.workspace import Workspace
 
 _NAME = re.compile(r"Dataset\d{3}_[A-Za-z0-9_-]+")
@@ -48,8 +48,7 @@ def export_dataset(
         )
     if target.exists():
         raise BadInput(f"{target} exists: choose another name")
-    having = [n for n in ws.images if any(a.image == n for a in state.accepted)]
-    names = having if images is None else list_of(images, "images")
+    names = accepted_on(state) if images is None else list_of(images, "images")
     if not names:
         raise BadInput("Nothing to train on: accept labels first")
     sources = [ws.image(name) for name in names]

@@ -24,6 +24,7 @@ from napari_medfm.engine.provenance import licence_notes, models_in, provenance_
 from napari_medfm.exporters import (
     export_labels,
     format_of,
+    licence_sentences,
     patient_sentences,
     sentences_about,
 )
@@ -123,8 +124,7 @@ def before_table(ws: Workspace, images: Sequence[str], path: str | Path) -> list
     """Return what to mind before measurements or a dataset of images are written."""
     file, state = path_of(path, "path").name, ws.labelling
     made = [a.provenance for a in state.accepted if a.image in images]
-    notes = licence_notes(models_in(made))
-    said = [f"These labels are {note}: the file inherits that." for note in notes]
+    said = licence_sentences(licence_notes(models_in(made)))
     for name in images:
         image = ws.image(name)
         said += patient_sentences(file, name, image.source, None)

@@ -253,7 +253,7 @@ def predict(
         f"Predicting {image}",
         steps,
         lambda prediction: prediction,
-        lambda: getattr(ws.images.get(image), "uid", None) == source.uid,
+        partial(ws.holds, source),
     )
 
 
@@ -298,7 +298,7 @@ def _predict_level(
         f"Classifying {image.name}",
         steps,
         lambda prediction: prediction,
-        lambda: getattr(ws.images.get(image.name), "uid", None) == image.uid,
+        partial(ws.holds, image),
     )
 
 

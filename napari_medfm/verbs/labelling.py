@@ -81,6 +81,12 @@ def without_image(labelling: Labelling, name: str) -> Labelling:
     )
 
 
+def accepted_on(labelling: Labelling) -> list[str]:
+    """Return the names of the images that labels were accepted on, in their order."""
+    having = {item.image for item in labelling.accepted}
+    return [name for name in labelling.images if name in having]
+
+
 def label_map(
     labelling: Labelling, image: Image, box: Box | None = None
 ) -> NDArray[np.unsignedinteger[Any]]:

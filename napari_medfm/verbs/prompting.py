@@ -101,7 +101,7 @@ def segment(  # noqa: PLR0913  one keyword per kind of prompt
         place, found = sight.on_plane(found)
         return found, model_facts(model.get()), place
 
-    fresh = partial(_is_there, ws, source)
+    fresh = partial(ws.holds, source)
 
     def commit(found: tuple[Answer, dict[str, Any], Box | None]) -> Mask:
         result, facts, place = found
@@ -227,11 +227,6 @@ def propagate(  # noqa: PLR0913  what is known, and how far to go
         return Mask(volume, score, image, None, provenance, image_uid=source.uid)
 
     return Work(f"Propagating in {image}", steps, commit)
-
-
-def _is_there(ws: Workspace, image: Image) -> bool:
-    """Whether the session still has this very image."""
-    return getattr(ws.images.get(image.name), "uid", None) == image.uid
 
 
 def _stack_of(view: Image, axis: int) -> Stack:

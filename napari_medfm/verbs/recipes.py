@@ -52,6 +52,9 @@ PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
     }
 )
 
+NOTHING_HELD_OUT = (
+    "Nothing can be held out: label each class in two places or images at least"
+)
 LEVELLED = ("pool", "blend", "auto")
 """Recipes that look at unlabelled places, and set thresholds by held-out labels."""
 

@@ -31,13 +31,17 @@ from napari_medfm.verbs.imagelevel import image_samples, read_samples
 from napari_medfm.verbs.models import Model
 from napari_medfm.verbs.objects import object_labels, read_objects
 from napari_medfm.verbs.planes import FeatureCache, PlaneReader
-from napari_medfm.verbs.recipes import LEVELLED, PARTS, held_out, honest_logits
+from napari_medfm.verbs.recipes import (
+    LEVELLED,
+    NOTHING_HELD_OUT,
+    PARTS,
+    held_out,
+    honest_logits,
+)
 from napari_medfm.verbs.samples import Sample
 from napari_medfm.verbs.snapshot import Labels
 from napari_medfm.verbs.training import labelled_classes
 from napari_medfm.verbs.workspace import Workspace
-
-_NOTHING = "Nothing can be held out: label each class in two places or images at least"
 
 
 def compare(
@@ -162,7 +166,7 @@ def _pixels_tested(labels: Labels, head: str, reader: PlaneReader) -> Steps[_Tes
     level = head in LEVELLED
     found = yield from held_out(ordered, PARTS[head], values, rest if level else ())
     if found is None:
-        raise BadInput(_NOTHING)
+        raise BadInput(NOTHING_HELD_OUT)
     numbers, label = np.unique(found.example, return_inverse=True)
     return _Tested(
         _names(known),
@@ -195,7 +199,7 @@ def _samples_tested(
     read = yield from reading(reader)
     found = yield from samples.held_out(read, [head])
     if found is None:
-        raise BadInput(_NOTHING)
+        raise BadInput(NOTHING_HELD_OUT)
     return _Tested(
         classes,
         found.how,

@@ -18,7 +18,7 @@ from napari_medfm.core.state import Labelling
 from napari_medfm.engine.atomic import atomic_bytes, atomic_path
 from napari_medfm.engine.measure import Belief, Measurement, measure
 from napari_medfm.verbs.fitting import predict
-from napari_medfm.verbs.labelling import label_map
+from napari_medfm.verbs.labelling import accepted_on, label_map
 from napari_medfm.verbs.workspace import Workspace
 
 _SUFFIXES = (".csv", ".parquet")
@@ -66,8 +66,7 @@ def export_table(
     _check_suffix(target)
     if not isinstance(ask_head, bool):
         raise BadInput("ask_head is True or False")
-    having = [n for n in ws.images if any(a.image == n for a in state.accepted)]
-    names = having if images is None else list_of(images, "images")
+    names = accepted_on(state) if images is None else list_of(images, "images")
     if not names:
         raise BadInput("Nothing to measure: accept a mask or prediction first")
     sources = [ws.image(name) for name in names]

@@ -27,6 +27,7 @@ from napari_medfm.verbs.examples import Example, certain
 from napari_medfm.verbs.predicting import pixel_logits
 from napari_medfm.verbs.recipes import (
     LEVELLED,
+    NOTHING_HELD_OUT,
     PARTS,
     HeldOut,
     fit_part,
@@ -68,9 +69,7 @@ def report(
     level = recipe in LEVELLED
     tested = yield from held_out(ordered, parts, values, rest if level else ())
     if tested is None:
-        raise BadInput(
-            "Nothing can be held out: label each class in two places or images at least"
-        )
+        raise BadInput(NOTHING_HELD_OUT)
     chosen, _ = choose(names, tested)
     logits = honest_logits(PARTS[chosen], tested, level)
     curve = yield from _curve(chosen, ordered, values)

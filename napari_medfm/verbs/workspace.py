@@ -156,6 +156,10 @@ class Workspace:
             known = ", ".join(map(repr, self.images)) or "none yet; use add_image"
             raise BadInput(f"No image {shown(name)} in this session: {known}") from None
 
+    def holds(self, image: Image) -> bool:
+        """Whether this very image is still here."""
+        return getattr(self.images.get(image.name), "uid", None) == image.uid
+
     def use_encoder(self, encoder: Model[Encoder]) -> None:
         """Read planes through another encoder from now on."""
         self.encoder = encoder

@@ -154,8 +154,7 @@ class BatchPanel(QWidget):
             part.setEnabled(not running)
         self._stop.setEnabled(running)
         held = batch.held
-        told = () if held is None else held.sentences
-        self._mind.show_what(held, "Before the masks are written:", told)
+        self._mind.show_what(held, "the masks are")
         ready = missing is None and not running and held is None
         self._start.setEnabled(ready)
         self._fill(batch.rows)

@@ -137,8 +137,7 @@ class ExportPanel(QWidget):
         self._making.setVisible(bool(making))
         self._making.setText(making)
         held = desk.exporting.held
-        title = "" if held is None else f"Before {held.path.name} is written:"
-        self._mind.show_what(held, title, held.sentences if held is not None else ())
+        self._mind.show_what(held, "" if held is None else f"{held.path.name} is")
         titles = restricted(desk.session)
         self._licence.setVisible(bool(titles))
         self._licence.setText(

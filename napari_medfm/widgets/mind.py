@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from qtpy.QtWidgets import QFrame, QVBoxLayout
 
 from napari_medfm.widgets.parts import Hint, bring_into_view, button, row
+
+
+class Held(Protocol):
+    """What waits to be written."""
+
+    @property
+    def sentences(self) -> Sequence[str]:
+        """What to mind about it."""
 
 
 class Mind(QFrame):
@@ -34,12 +43,12 @@ class Mind(QFrame):
         )
         self.hide()
 
-    def show_what(self, held: object, title: str, sentences: Sequence[str]) -> None:
-        """Show what to mind about something that waits; nothing if that is None."""
+    def show_what(self, held: Held | None, what: str) -> None:
+        """Show what to mind before something is written; nothing if none waits."""
         self.setVisible(held is not None)
         if held is not None:
-            lines = "\n".join(f"• {sentence}" for sentence in sentences)
-            self._text.setText(f"{title}\n{lines}")
-        if held is not None and held is not self._seen:
-            bring_into_view(self)
+            lines = "\n".join(f"• {sentence}" for sentence in held.sentences)
+            self._text.setText(f"Before {what} written:\n{lines}")
+            if held is not self._seen:
+                bring_into_view(self)
         self._seen = held
