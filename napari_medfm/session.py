@@ -26,7 +26,7 @@ from napari_medfm.core.specs import Encoder, ModelSpec, Segmenter
 from napari_medfm.core.state import Labelling
 from napari_medfm.engine.weights import cache_folder
 from napari_medfm.project.draft import keep_draft
-from napari_medfm.project.keeping import Project
+from napari_medfm.project.keeping import Project, bound_to
 from napari_medfm.project.ledger import Effort, ledger, write_ledger
 from napari_medfm.project.saving import save
 from napari_medfm.verbs.accepting import accept
@@ -346,14 +346,8 @@ class Session:
     @property
     def project(self) -> Project | None:
         """The folder that every change is written into; None before `save`."""
-        bound = self._bound
+        bound = bound_to(self.workspace)
         return None if bound is None or bound.is_draft else bound
-
-    @property
-    def _bound(self) -> Project | None:
-        """The project or draft that changes are written into."""
-        keeper = self.workspace.keeper
-        return keeper if isinstance(keeper, Project) else None
 
     def keep_draft(self) -> None:
         """Write every step down from now on, also before the first `save`.
@@ -390,8 +384,9 @@ class Session:
 
     def close(self) -> None:
         """Let go of the project or draft: others can open it. The session goes on."""
-        if self._bound is not None:
-            self._bound.close()
+        bound = bound_to(self.workspace)
+        if bound is not None:
+            bound.close()
             self.workspace.keeper = None
 
     # The record

@@ -16,7 +16,7 @@ from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.project.draft import Draft, is_among_drafts
 from napari_medfm.project.glancing import Glance, glance
-from napari_medfm.project.keeping import DONE, Project
+from napari_medfm.project.keeping import DONE, Project, bound_to
 from napari_medfm.project.layout import SUFFIX
 from napari_medfm.project.opening import Mode, opened
 from napari_medfm.project.recent import recent_projects, remember_project
@@ -78,8 +78,7 @@ class Projects:
     @property
     def _bound(self) -> Project | None:
         """The project or the draft that the session is bound to."""
-        keeper = self._desk.session.workspace.keeper
-        return keeper if isinstance(keeper, Project) else None
+        return bound_to(self._desk.session.workspace)
 
     @property
     def missing(self) -> dict[str, str]:
@@ -331,8 +330,8 @@ class Projects:
         )
 
     def _loaded(self, session: Session, mode: Mode, images: Path | None) -> None:
-        desk, project = self._desk, session.workspace.keeper
-        if not isinstance(project, Project):
+        desk, project = self._desk, bound_to(session.workspace)
+        if project is None:
             return
         folder, missing = project.folder, project.missing
         if missing:

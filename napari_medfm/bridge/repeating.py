@@ -8,7 +8,7 @@ from napari_medfm.bridge.asking import Ask
 from napari_medfm.bridge.exchange import fresh_session
 from napari_medfm.core.errors import BadInput
 from napari_medfm.core.jobs import Progress, Steps, Work
-from napari_medfm.project.keeping import Project
+from napari_medfm.project.keeping import bound_to
 from napari_medfm.project.replaying import Replayed, recorded_in, replay
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ class Repeating:
 
     def _work(self) -> Work[Replayed]:
         session = self._desk.session
-        keeper = session.workspace.keeper
-        if not isinstance(keeper, Project) or not keeper.folder.is_dir():
+        bound = bound_to(session.workspace)
+        if bound is None or not bound.folder.is_dir():
             raise BadInput("There is nothing to do again: save a project first")
-        folder, fresh = keeper.folder, _fresh(session)
+        folder, fresh = bound.folder, _fresh(session)
 
         def steps() -> Steps[Replayed]:
             yield Progress(0, 1, "reading the journal")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from argparse import Namespace
 from pathlib import Path
@@ -63,12 +61,8 @@ def run(args: Namespace) -> int:
     for sentence in found.warnings:
         warn(sentence)
     if args.csv is not None:
-        from napari_medfm.engine.atomic import atomic_bytes
+        from napari_medfm.verbs.ranking import write_table
 
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-        atomic_bytes(args.csv, text.getvalue().encode())
+        write_table(args.csv, rows)
         say(f"wrote {args.csv}")
     return 0

@@ -22,6 +22,7 @@ from napari_medfm.project.journal import Journal
 from napari_medfm.project.layout import SCHEMA
 from napari_medfm.project.lock import Lock
 from napari_medfm.project.shelf import Shelf
+from napari_medfm.verbs.workspace import Workspace
 
 KIND = "napari-medfm journal"
 # What the user did; other moves follow from it, or can be asked for again.
@@ -170,6 +171,11 @@ class Project:
             )
             raise WriteFailed(self.problem) from error
         self.problem = None
+
+
+def bound_to(ws: Workspace) -> Project | None:
+    """Return the project or draft that a session's changes are written into."""
+    return ws.keeper if isinstance(ws.keeper, Project) else None
 
 
 def _count(number: int) -> str:

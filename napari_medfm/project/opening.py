@@ -19,7 +19,7 @@ from napari_medfm.project.facts import Facts, read_facts
 from napari_medfm.project.folding import Folded, fold
 from napari_medfm.project.gallery import Gallery
 from napari_medfm.project.journal import Journal, Lines, new_journal, read_journal
-from napari_medfm.project.keeping import DONE, Project, ProjectWarning
+from napari_medfm.project.keeping import DONE, Project, ProjectWarning, bound_to
 from napari_medfm.project.layout import JOURNAL, SCHEMA, labels_path
 from napari_medfm.project.lock import Lock
 from napari_medfm.project.migrations import migrated
@@ -79,8 +79,8 @@ def load_project(
     """
     mode = Mode(read_only, take_over, salvage, as_saved)
     session = opened(Path(path), images, mode, options)
-    bound = session.workspace.keeper
-    for note in bound.notes if isinstance(bound, Project) else ():
+    bound = bound_to(session.workspace)
+    for note in bound.notes if bound is not None else ():
         warnings.warn(note, ProjectWarning, stacklevel=2)
     return session
 

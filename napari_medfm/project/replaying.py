@@ -15,7 +15,7 @@ from napari_medfm.core.changes import Change, answer_digest
 from napari_medfm.core.errors import BadFile, BadInput, MedfmError
 from napari_medfm.core.jobs import Job, Progress, Steps, finished
 from napari_medfm.core.state import Labelling
-from napari_medfm.project.keeping import Project
+from napari_medfm.project.keeping import bound_to
 from napari_medfm.project.opening import Mode, opened
 from napari_medfm.session import Session
 from napari_medfm.verbs.gesture import Gesture
@@ -100,8 +100,8 @@ def recorded_in(
         If an image is missing.
     """
     session = opened(path, images, Mode(read_only=True), options)
-    keeper = session.workspace.keeper
-    for text in keeper.missing.values() if isinstance(keeper, Project) else ():
+    bound = bound_to(session.workspace)
+    for text in bound.missing.values() if bound is not None else ():
         raise BadInput(text)
     return session
 

@@ -23,7 +23,13 @@ from napari_medfm.engine.rawzarr import chunks_of
 from napari_medfm.engine.underway import folder_underway
 from napari_medfm.project.draft import Draft
 from napari_medfm.project.journal import Journal, Lines, new_journal
-from napari_medfm.project.keeping import DONE, Project, entry_of, header_of
+from napari_medfm.project.keeping import (
+    DONE,
+    Project,
+    bound_to,
+    entry_of,
+    header_of,
+)
 from napari_medfm.project.layout import (
     FACTS,
     HEADS,
@@ -108,7 +114,7 @@ def save(ws: Workspace, path: str | Path | None = None) -> Work[Saved]:
     WriteFailed
         If it cannot be written; the session is as it was.
     """
-    bound = ws.keeper if isinstance(ws.keeper, Project) else None
+    bound = bound_to(ws)
     project = None if bound is None or bound.is_draft else bound
     target = _target(project, path)
     snapshot = _Snapshot(

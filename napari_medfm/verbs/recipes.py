@@ -79,8 +79,10 @@ class Projections:
 
 def _check_channels(parts: Sequence[Part], examples: Sequence[Example]) -> None:
     """Refuse images of different channels where colours are looked at."""
+    if not any(part.kind in ("filters", "blend") for part in parts):
+        return
     widths = {e.features.width("filters"): e.image for e in examples}
-    if len(widths) > 1 and any(part.kind in ("filters", "blend") for part in parts):
+    if len(widths) > 1:
         one, other, *_ = widths.values()
         raise BadInput(
             f"{one!r} and {other!r} have another number of channels, and this head "

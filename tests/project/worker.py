@@ -47,27 +47,25 @@ def never_save(folder):
     session.add_class("a")
     mark = np.zeros(image.shape, bool)
     for number in range(10_000):
-        say("labelling")
-        place = tuple(int(n) for n in rng.integers(0, (56, 70)))
-        session.annotate("x", "a" if number % 2 else "background", points=[place])
-        say(number + 1)
-        if number % 5 == 1:
-            session.fit("ridge")
-        mark[place] = True
-        session.accept("x", mark, "a")
+        label(session, number, rng, mark)
+
+
+def label(session, number, rng, mark):
+    """Mark a place, say so, train now and then, and accept all marked so far."""
+    say("labelling")
+    place = tuple(int(n) for n in rng.integers(0, mark.shape))
+    session.annotate("x", "a" if number % 2 else "background", points=[place])
+    say(number + 1)
+    if number % 5 == 1:
+        session.fit("ridge")
+    mark[place] = True
+    session.accept("x", mark, "a")
 
 
 def work(session, image, rng, folder):
     mark = np.zeros(image.shape, bool)
     for number in range(10_000):
-        say("labelling")
-        place = tuple(int(n) for n in rng.integers(0, (56, 70)))
-        session.annotate("x", "a" if number % 2 else "background", points=[place])
-        say(number + 1)
-        if number % 5 == 1:
-            session.fit("ridge")
-        mark[place] = True
-        session.accept("x", mark, "a")
+        label(session, number, rng, mark)
         if number % 2:
             say("saving")
             new = number % 6 == 5  # under another name, which the session then follows
