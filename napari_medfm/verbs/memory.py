@@ -52,6 +52,16 @@ class UndoMemory:
                 self.nbytes -= mask.drop_alternatives()
         self._masks.extendleft(reversed(spared))
 
+    def forget(self, states: Iterable[Labelling], now: Labelling) -> None:
+        """Let go of what these states alone held: redo cannot bring them back."""
+        kept = {id(item) for item in _kept_by(now)}
+        held = {id(item): item for state in states for item in _kept_by(state)}
+        gone = {number: item for number, item in held.items() if number not in kept}
+        new = {id(mask) for mask in self._new}
+        self.nbytes -= sum(nbytes_of(i) for n, i in gone.items() if n not in new)
+        self._new = deque(mask for mask in self._new if id(mask) not in gone)
+        self._masks = deque(mask for mask in self._masks if id(mask) not in gone)
+
     def count(self, states: Iterable[Labelling]) -> None:
         """Count anew: these states are all that is held."""
         self.nbytes = 0

@@ -172,7 +172,9 @@ class Workspace:
     def change(self, labelling: Labelling) -> None:
         """Take a new labelling; `undo` returns to the one before."""
         self._past.append(self.labelling)
-        self._future.clear()
+        if self._future:
+            self.memory.forget(self._future, self.labelling)
+            self._future.clear()
         self.memory.step(self.labelling, labelling)
         self.labelling = labelling
 

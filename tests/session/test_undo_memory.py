@@ -226,6 +226,24 @@ def test_other_answers_of_old_prompts_go_first(encoder, segmenter, tmp_path):
     assert session.workspace.memory.nbytes < held
 
 
+def test_what_redo_cannot_bring_back_is_not_held(session):
+    with_volume(session, planes=3)
+    prompted(session, range(12), planes=3)
+    for number in range(20):
+        depth = session.workspace.depth
+        prompted(session, [number], planes=3)
+        while session.workspace.depth > depth:
+            session.undo()
+    session.add_class("another")
+    kept = {
+        id(item): item
+        for state in (*session.workspace.past, session.labelling)
+        for items in (state.masks.values(), state.annotations, state.accepted)
+        for item in items
+    }
+    assert session.workspace.memory.nbytes <= sum(map(nbytes_of, kept.values()))
+
+
 @pytest.mark.parametrize("undo_bytes", [-1, 1.5, "much", None])
 def test_a_budget_is_a_whole_number(undo_bytes):
     with pytest.raises(BadInput, match="undo_bytes"):
