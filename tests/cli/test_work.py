@@ -276,7 +276,7 @@ def test_apply_asks_where_somebody_is_there(
 def test_apply_with_nothing_to_mind_asks_nothing(
     shell, head_file, disc_file, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("napari_medfm.commands.apply.agreed", None)
+    monkeypatch.setattr("napari_medfm.commands.say.agreed", None)
     out = tmp_path / "masks"
     code, _, errors = shell("apply", head_file, disc_file[0], "--out", out)
     assert (code, errors) == (0, "")
