@@ -31,7 +31,6 @@ from napari_medfm.verbs.workspace import Workspace
 
 GONE = ".gone-"
 _AT_ONCE = 8 * 2**20
-_LARGEST_COPY = 2 * 2**30
 
 Later = Callable[[Work[None]], None]
 
@@ -77,6 +76,7 @@ class Draft(Project):
     """
 
     is_draft = True
+    largest_copy: int | None = 2 * 2**30
 
     def __init__(
         self,
@@ -194,7 +194,7 @@ def remove_draft(folder: Path) -> None:
 def _fresh_shelf() -> Shelf:
     home = drafts_folder()
     name = f"{datetime.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(4)}{SUFFIX}"
-    return Shelf(home / name, home, _LARGEST_COPY)
+    return Shelf(home / name, home, Draft.largest_copy)
 
 
 def _bytes(image: Image) -> int:

@@ -85,9 +85,12 @@ class Project:
         How much the user did since the last save; it is in the journal.
     is_draft
         Whether it is only kept until the user saves it somewhere.
+    largest_copy
+        As `Shelf.largest`: how many bytes of pixels without a file are copied at most.
     """
 
     is_draft = False
+    largest_copy: int | None = None
 
     def __init__(
         self,

@@ -145,7 +145,7 @@ def _opened(
     kind = Draft if is_among_drafts(folder) else Project
     facts = Facts() if kind.is_draft else read_facts(folder, notes)
     read = _read(folder, facts, mode, notes)
-    shelf = Shelf(folder, folder.parent)
+    shelf = Shelf(folder, folder.parent, kind.largest_copy)
     gallery = Gallery(shelf, facts.images, images)
     session = _session(read.entries[0], options)
     workspace = session.workspace

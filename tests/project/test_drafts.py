@@ -266,8 +266,14 @@ def test_large_images_are_read_behind_and_nothing_overtakes(
     again.close()
 
 
-def test_pixels_without_a_file_are_kept_up_to_a_size(kept, disc, monkeypatch, tmp_path):
-    kept.workspace.keeper.shelf._largest = 1000
+@pytest.fixture
+def small_copies(monkeypatch):
+    monkeypatch.setattr(module.Draft, "largest_copy", 1000)
+
+
+def test_pixels_without_a_file_are_kept_up_to_a_size(
+    small_copies, kept, disc, tmp_path
+):
     kept.add_image(disc[0], name="x")
     kept.add_class("a")
     kept.accept("x", disc[1], "a")
@@ -275,6 +281,19 @@ def test_pixels_without_a_file_are_kept_up_to_a_size(kept, disc, monkeypatch, tm
     kept.save(tmp_path / "case.medfm")
     assert list((tmp_path / "case.medfm" / "images").iterdir())
     assert np.array_equal(kept.images["x"].data, disc[0])
+
+
+def test_the_size_holds_after_it_is_opened_again(small_copies, kept, disc):
+    for name in "abc":
+        kept.add_class(name)
+    leave(kept)
+    (one,) = drafts()
+    again = back(one)
+    again.add_image(disc[0], name="large")
+    again.add_image(np.zeros((4, 4), np.uint8), name="small")
+    again.accept("large", disc[1], "a")
+    assert len(list(folders()[0].rglob("zarr.json"))) == 1, "the small one alone"
+    again.close()
 
 
 def test_what_was_made_ready_and_never_used_goes_after_a_while(kept):
