@@ -48,6 +48,7 @@ _TAGS = (
     "SamplesPerPixel",
     "SOPInstanceUID",
 )
+_Series = dict[str, list[tuple[Path, Any]]]
 
 
 def read_dicom(path: Path, series: str | None = None) -> Loaded:
@@ -104,7 +105,20 @@ def _file(path: Path) -> Loaded:
 
 def _folder(folder: Path, series: str | None) -> Loaded:
     with reading(folder, *dicom_errors()):
-        found = _series_of(folder)
+        files = _chosen(folder, _series_of(folder), series)
+    if len(files) == 1:
+        return _file(files[0][0])
+    return _stack(folder, files)
+
+
+def _chosen(folder: Path, found: _Series, series: str | None) -> list[tuple[Path, Any]]:
+    """Return the files of the one series that is meant.
+
+    Raises
+    ------
+    BadInput
+        If there is none, or it is not clear which.
+    """
     if not found:
         raise BadInput(
             f"{folder.name} holds no DICOM images: choose the folder with the slices"
@@ -121,10 +135,7 @@ def _folder(folder: Path, series: str | None) -> Loaded:
     uid = next(iter(found)) if series is None else series
     if uid not in found:
         raise BadInput(f"{folder.name} holds no series {uid}: {', '.join(found)}")
-    files = found[uid]
-    if len(files) == 1:
-        return _file(files[0][0])
-    return _stack(folder, files)
+    return found[uid]
 
 
 def _stack(folder: Path, files: list[tuple[Path, Any]]) -> Loaded:
@@ -176,12 +187,12 @@ def series_in(folder: Path) -> dict[str, str]:
     _check_installed(folder)
     with reading(folder, *dicom_errors()):
         found = _series_of(folder)
-    return {uid: _text(found[uid][0][1], "Modality") for uid in sorted(found)}
+        return {uid: _text(found[uid][0][1], "Modality") for uid in sorted(found)}
 
 
-def _series_of(folder: Path) -> dict[str, list[tuple[Path, Any]]]:
+def _series_of(folder: Path) -> _Series:
     """Return the DICOM images below a folder by series."""
-    found: dict[str, list[tuple[Path, Any]]] = {}
+    found: _Series = {}
     for path, header in headers_below(folder, _TAGS):
         if "Rows" in header and "Columns" in header:
             uid = _text(header, "SeriesInstanceUID")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.core.image import Image
+from napari_medfm.engine.dicomfiles import dicom_errors
 from napari_medfm.readers import read_image, reader_of
 from napari_medfm.readers._guard import check_size, reading
 from napari_medfm.readers._names import Named, names_of
@@ -133,7 +134,8 @@ def _dicom(path: Path) -> tuple[str, Any]:
     from napari_medfm.readers.dicom import header_of
 
     header = header_of(path)
-    return str(header.get("Modality", "")), header
+    with reading(path, *dicom_errors()):
+        return str(header.get("Modality", "")), header
 
 
 def _document(path: Path) -> Mapping[str, Any]:

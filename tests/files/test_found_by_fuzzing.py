@@ -32,6 +32,7 @@ from napari_medfm.engine.wheels import extract
 from napari_medfm.project.journal import new_journal, read_journal
 from napari_medfm.project.recent import recent_projects
 from napari_medfm.readers import _guard, _lazy, read_image
+from napari_medfm.readers.dicom import series_in
 from napari_medfm.verbs.headfile import read_head
 
 
@@ -254,6 +255,31 @@ def test_a_segmentation_whose_numbers_are_of_odd_length(tmp_path):
     content[at + 10 : at + 10] = b"\x00"
     with pytest.raises(BadFile):
         target.read(put(tmp_path, target.name, bytes(content)))
+
+
+def odd_modality(content):
+    """Give a DICOM file's modality a kind of value that there is not."""
+    at = content.index(b"\x08\x00\x60\x00CS")
+    return content[: at + 4] + b"\x43\xf7" + content[at + 6 :]
+
+
+def test_two_series_of_a_modality_that_cannot_be_told(tmp_path):
+    target = targets()["dicom-series"]
+    files = {name: odd_modality(content) for name, content in target.content.items()}
+    first = min(files)
+    uid = files[first].index(b"\x20\x00\x0e\x00UI") + 8
+    files[first] = files[first][:uid] + b"3" + files[first][uid + 1 :]
+    folder = put(tmp_path, target.name, files)
+    with pytest.raises(BadFile, match="Could not read a"):
+        read_image(folder)
+    with pytest.raises(BadFile, match="Could not read a"):
+        series_in(folder)
+
+
+def test_labels_of_a_modality_that_cannot_be_told(tmp_path):
+    target = targets()["dicom-seg"]
+    with pytest.raises(BadFile, match=r"Could not read a\.seg"):
+        target.read(put(tmp_path, target.name, odd_modality(target.content)))
 
 
 @pytest.mark.parametrize(
