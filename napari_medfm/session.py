@@ -54,6 +54,7 @@ from napari_medfm.verbs.heads import use_head
 from napari_medfm.verbs.imagelevel import annotate_image
 from napari_medfm.verbs.labelling import label_map
 from napari_medfm.verbs.models import Model
+from napari_medfm.verbs.naming import segment_named
 from napari_medfm.verbs.objects import annotate_object, use_objects
 from napari_medfm.verbs.pictures import add_image, place_image, remove_image
 from napari_medfm.verbs.prompting import propagate, segment, segment_all
@@ -147,6 +148,7 @@ class Session:
     segment_all = Verb(segment_all)
     segment_like = Verb(segment_like)
     segment_class = Verb(segment_class)
+    segment_named = Verb(segment_named)
     refine = Verb(refine)
     fit = Verb(fit)
     predict = Verb(predict)

@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from napari_medfm.core.geometry import Box
-from napari_medfm.core.specs import Decoded, EncoderSpec, SegmenterSpec, Tracked
+from napari_medfm.core.specs import Decoded, EncoderSpec, Found, SegmenterSpec, Tracked
 
 ENCODER = EncoderSpec(
     name="toy-encoder",
@@ -131,6 +132,45 @@ class ToySegmenter:
         logits = np.stack(masks).astype(np.float32)[:, None]
         quality = np.array(scores, np.float32)[:, None]
         return Decoded(logits, quality, logits[:, :, ::4, ::4])
+
+
+class ToyNamer(ToySegmenter):
+    """It knows the words "bright" and "grey", and what is as bright as an example.
+
+    It is as sure of a thing as that is round: how much of its box it fills.
+    """
+
+    def __init__(self, delay: float = 0.0) -> None:
+        super().__init__(delay)
+        prompts = SEGMENTER.prompts | {"text"}
+        self.spec = replace(SEGMENTER, name="toy-namer", prompts=prompts)
+        self.told: list[tuple[str, list[bool]]] = []
+
+    def find(self, embedding, *, text="", boxes=(), box_labels=(), least=0.5):
+        self.told.append((text, list(box_labels)))
+        grey = embedding.grey
+        known = {"bright": [1.0], "grey": [0.4]}.get(text, [])
+        middles = [grey[tuple(int(v) for v in Box(*box).centre)] for box in boxes]
+        wanted = known + [m for m, on in zip(middles, box_labels, strict=True) if on]
+        barred = [m for m, on in zip(middles, box_labels, strict=True) if not on]
+        near = np.zeros(grey.shape, bool)
+        for value in wanted:
+            near |= np.abs(grey - value) < 0.2
+        for value in barred:
+            near &= np.abs(grey - value) >= 0.2
+        pieces, _ = ndimage.label(near)
+        found = []
+        for number, place in enumerate(ndimage.find_objects(pieces), 1):
+            mask = pieces == number
+            score = float(mask[place].mean()) if mask.sum() >= 16 else 0.0
+            if score > least:
+                found.append((score, np.where(mask, 3, -3).astype(np.float32)))
+        found.sort(key=lambda pair: -pair[0])
+        logits = [mask for _, mask in found] or [np.zeros(grey.shape, np.float32)]
+        return Found(
+            np.stack(logits)[: len(found)],
+            np.array([score for score, _ in found], np.float32),
+        )
 
 
 class StubbornSegmenter(ToySegmenter):

@@ -1,4 +1,4 @@
-"""``napari-medfm segment --all``: every object of a plane, as a map of numbers."""
+"""``napari-medfm segment --all``: many objects of a plane, as a map of numbers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from napari_medfm.commands.say import Stopwatch, counted, say, warn
 from napari_medfm.core.errors import BadInput
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_medfm.session import Session
 
 
 def write_all(session: Session, name: str, args: Namespace) -> int:
-    """Outline all objects and write them: 0 is nothing, 1 ... n the objects.
+    """Outline the objects and write them: 0 is nothing, 1 ... n the objects.
 
     Raises
     ------
@@ -31,12 +33,12 @@ def write_all(session: Session, name: str, args: Namespace) -> int:
     image = session.images[name]
     watch = Stopwatch()
     with watch.timed():
-        found = session.segment_all(name, plane=args.plane)
+        found, what = _found(session, name, args)
     count = int(found.max(initial=0))
     if not count:
         raise BadInput(
-            f"{args.image}: no object stands out. Outline one by --box or --point, or "
-            "train a head"
+            f"{args.image}: nothing was found ({what}). Outline one object by --box or "
+            "--point without --all, or train a head"
         )
     objects = counted(range(count), "object")
     say(f"{objects}, {watch.seconds:.1f} s with {session.segmenter}")
@@ -49,7 +51,7 @@ def write_all(session: Session, name: str, args: Namespace) -> int:
         for number in range(1, count + 1)
     ]
     content = {
-        "what": "every object that the segmenter tells apart",
+        "what": what,
         "plane": args.plane,
         "model": model_facts(session.workspace.segmenter.get()),
     }
@@ -59,3 +61,24 @@ def write_all(session: Session, name: str, args: Namespace) -> int:
     for path in export_labels(args.out, labels, image, classes, facts):
         say(f"wrote {path}")
     return 0
+
+
+def _found(
+    session: Session, name: str, args: Namespace
+) -> tuple[NDArray[np.int32], str]:
+    """Return the objects asked for, and what they are, in words."""
+    plane, box = args.plane, args.box
+    if args.text is not None:
+        like = [] if box is None else [box]
+        found = session.segment_named(
+            name, args.text, like=like, plane=plane, least=args.least
+        )
+        return found, f"every object that {args.text!r} names"
+    if box is None and not args.point:
+        found = session.segment_all(name, plane=plane)
+        return found, "every object that the segmenter tells apart"
+    mask = None if box is None else session.segment(name, box=box, plane=plane)
+    found = session.segment_like(
+        name, at=args.point, against=args.not_point, plane=plane, mask=mask
+    )
+    return found, "every object like the one that was shown"

@@ -128,7 +128,21 @@ def _add_prompts(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="every object that can be told apart, numbered, without prompts",
+        help="many objects, numbered: all that can be told apart; with --point or "
+        "--box, all like the one there; with --text, all that the words name",
+    )
+    parser.add_argument(
+        "--text",
+        metavar="WORDS",
+        help="with --all, for a segmenter that knows words, which is sam3: what to "
+        "find, in the singular, such as 'cell nucleus'; a --box is an example then",
+    )
+    parser.add_argument(
+        "--least",
+        type=float,
+        default=0.5,
+        metavar="P",
+        help="with --text: how sure the model must be, 0 to 1 (default: 0.5)",
     )
 
 
@@ -171,12 +185,7 @@ def _check(args: Namespace) -> None:
     from napari_medfm.exporters import format_of
 
     prompts = [args.box, args.point, args.polygon, args.scribble, args.mask]
-    others = args.not_point or args.propagate or args.script or args.axis
-    if args.all and (any(prompts) or others):
-        raise UsageError(
-            "--all takes no prompts, --propagate, --script or --axis: it finds every "
-            "object"
-        )
+    _check_many(args, any(prompts[2:]))
     if not args.all and not any(prompts):
         raise UsageError(
             "segment needs --box R0,C0,R1,C1, --point R,C, another prompt, or --all"
@@ -191,6 +200,21 @@ def _check(args: Namespace) -> None:
     for path in (args.out, args.script):
         if path is not None:
             refuse_existing(path, args.overwrite)
+
+
+def _check_many(args: Namespace, other_prompts: bool) -> None:
+    """Refuse what `--all` and `--text` cannot be together with."""
+    if args.all and (other_prompts or args.propagate or args.script or args.axis):
+        raise UsageError(
+            "--all takes --point, --not-point, --box and --text only: it finds many "
+            "objects on one plane"
+        )
+    if args.all and args.not_point and not args.point:
+        raise UsageError("--all --not-point needs a --point: what is meant")
+    if args.text is not None and not args.all:
+        raise UsageError("--text goes with --all: it names all that is to be found")
+    if args.text is not None and args.point:
+        raise UsageError("--text goes with --box as an example, not with --point")
 
 
 def _mask(session: Session, name: str, args: Namespace) -> Mask:

@@ -14,6 +14,7 @@ from napari_medfm.core.geometry import Box
 Domain = Literal["general", "pathology", "radiology", "ophthalmology"]
 Task = Literal["features", "text", "slide", "masks"]
 Way = Literal["auto", "memory", "hand-over"]
+Prompted = Literal["box", "points", "mask", "text"]
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class SegmenterSpec(ModelSpec):
         "minmax": per-crop min-max to [0, 1]; "sam": SAM's mean and std on 0-255.
     """
 
-    prompts: frozenset[Literal["box", "points", "mask"]]
+    prompts: frozenset[Prompted]
     normalisation: Literal["minmax", "sam"]
 
 
@@ -303,6 +304,49 @@ class Segmenter(Protocol):
             (prompts, h, w) mask logits of an earlier answer.
         multimask
             Three nested answers a prompt instead of one.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What fits a description on one crop, the surest first.
+
+    Parameters
+    ----------
+    logits
+        float32 (objects, rows, cols) at the crop's resolution; > 0 is inside.
+    scores
+        float32 (objects,): how sure the model is that each fits, 0 to 1.
+    """
+
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
+@runtime_checkable
+class ConceptSegmenter(Segmenter, Protocol):
+    """A segmenter that finds every object that words or examples describe."""
+
+    def find(
+        self,
+        embedding: Any,
+        *,
+        text: str = "",
+        boxes: Sequence[Box] = (),
+        box_labels: Sequence[bool] = (),
+        least: float = 0.5,
+    ) -> Found:
+        """Find all that fits on an embedded crop.
+
+        Parameters
+        ----------
+        text
+            What is meant, a few words; with ``boxes``, which of what they hold.
+        boxes, box_labels
+            Examples in the crop's own pixels: True of what is meant, False of what
+            is not.
+        least
+            Objects that the model is less sure of are left out.
         """
 
 

@@ -21,7 +21,7 @@ from napari_medfm.engine.proposals import (
     under,
 )
 from napari_medfm.engine.stability import iou
-from napari_medfm.engine.tidy import split_at, tidied
+from napari_medfm.engine.tidy import deepest, split_at, tidied
 
 _SAME = 0.6
 _REACH = 1.5
@@ -118,8 +118,4 @@ def _one_piece(
     mask: NDArray[np.bool_], positives: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Tidy; the largest piece counts as clicked, so that adding to it keeps it."""
-    from scipy import ndimage
-
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    deepest = np.unravel_index(np.argmax(depth), mask.shape)
-    return tidied(mask, np.vstack([positives, np.array(deepest, float)]))
+    return tidied(mask, np.vstack([positives, deepest(mask)]))

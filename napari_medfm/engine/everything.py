@@ -7,7 +7,7 @@ where it is new.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ def everything(
             steps = _in_regions(crop, picture, segmenter, stand, shape)
         found += yield from steps
     ordered = sorted(found, key=lambda made: -made.merit)
-    return labels_of([mask_on_plane(made, shape) for made in ordered], shape)
+    return labels_of((mask_on_plane(made, shape) for made in ordered), shape)
 
 
 def _in_regions(
@@ -145,7 +145,7 @@ def _at_seeds(
 
 
 def labels_of(
-    masks: Sequence[NDArray[np.bool_]], shape: tuple[int, int]
+    masks: Iterable[NDArray[np.bool_]], shape: tuple[int, int]
 ) -> NDArray[np.int32]:
     """Paint masks, best first: one counts if most of it is not yet taken."""
     labels = np.zeros(shape, np.int32)

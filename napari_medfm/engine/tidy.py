@@ -107,3 +107,11 @@ def _on(
     index = pixel_index(points.reshape(-1, 2))
     index = index[((index >= 0) & (index < shape)).all(1)]
     return index[:, 0], index[:, 1]
+
+
+def deepest(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the place (row, col) of a mask that is farthest from its edge."""
+    from scipy import ndimage
+
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    return np.array(np.unravel_index(int(np.argmax(depth)), mask.shape), float)

@@ -16,6 +16,7 @@ from napari_medfm.segmenters import (
     nninteractive,
     sam,
     sam2,
+    sam3,
     sam_med2d,
 )
 
@@ -29,6 +30,7 @@ def specs() -> tuple[SegmenterSpec, ...]:
         *sam.SPECS,
         *mobile_sam.SPECS,
         *sam2.SPECS,
+        sam3.SPEC,
         nninteractive.SPEC,
         *elsewhere.SPECS,
     )
@@ -96,6 +98,8 @@ def load(
         if spec in family.SPECS:
             segmenter: Segmenter = family.load(spec, path, device)
             return segmenter
+    if spec.name == sam3.SPEC.name:
+        return sam3.load(spec, path, device)
     if spec.name == sam_med2d.SPEC.name:
         return sam_med2d.load(spec, path, device)
     return sam.load(spec, path, device)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from napari_medfm.core.specs import SegmenterSpec
+from napari_medfm.core.specs import Prompted, SegmenterSpec
 
-ALL: frozenset[Literal["box", "points", "mask"]] = frozenset({"box", "points", "mask"})
+ALL: frozenset[Prompted] = frozenset({"box", "points", "mask"})
 
 
 def described(name: str, title: str, use: str, **facts: Any) -> SegmenterSpec:

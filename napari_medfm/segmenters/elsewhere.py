@@ -22,20 +22,6 @@ def _absent(name: str, title: str, why: str, **facts: Any) -> SegmenterSpec:
 
 SPECS = (
     _absent(
-        "sam3",
-        "SAM 3",
-        "texts and examples as prompts are not among this program's prompts yet; the "
-        "package sam3, or transformers' Sam3Model, runs it",
-        domain="general",
-        dimension=2,
-        architecture="Perception encoder with a detector and a tracker",
-        licence="SAM licence",
-        commercial=True,
-        gated=True,
-        page="https://huggingface.co/facebook/sam3",
-        use="Finding all objects that a text or an example names",
-    ),
-    _absent(
         "sam-hq",
         "SAM-HQ",
         "its decoder has a second output path that is not rebuilt here",

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_medfm.core.errors import BadInput
-from napari_medfm.core.geometry import Box
-from napari_medfm.core.specs import Decoded, SegmenterSpec, Source, Track
-from napari_medfm.engine.device import device_of
+from napari_medfm.core.specs import SegmenterSpec, Source, Track
 from napari_medfm.engine.packages import optional
 from napari_medfm.engine.samlike import fill, whole_model
 from napari_medfm.engine.torchload import import_torch
 from napari_medfm.segmenters._sam2layout import transformers_layout
+from napari_medfm.segmenters._sam2planes import Sam2Planes
 from napari_medfm.segmenters._spec import ALL
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _TRUNKS: dict[str, dict[str, Any]] = {
     "tiny": {},
     "small": {
@@ -136,24 +129,8 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Sam2Embedding:
-    """Feature maps of one crop, fine to coarse, and the crop's shape."""
-
-    maps: tuple[Any, ...]
-    crop_shape: tuple[int, int]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held."""
-        return sum(int(m.numel() * m.element_size()) for m in self.maps)
-
-
-class Sam2Segmenter:
-    """`Sam2Model` of transformers as a `Segmenter`.
-
-    The promise: the same crop and numbers give the logits of that package's own
-    processor and model. The crop fills the square input, both sides stretched.
+class Sam2Segmenter(Sam2Planes):
+    """`Sam2Model` of transformers as a `Segmenter`, and as a `Tracker`.
 
     Parameters
     ----------
@@ -170,73 +147,9 @@ class Sam2Segmenter:
         device: str | None,
         remembering: Callable[[Any], Any],
     ) -> None:
-        self.spec = spec
-        self.weights_hash = weights_hash
+        super().__init__(spec, network, weights_hash, device)
         self._remembering = remembering
         self._video: Any = None
-        self._device = device_of(device)
-        self._network = network.eval().requires_grad_(False).to(self._device)
-        self._size = int(network.config.prompt_encoder_config.image_size)
-
-    def encode(self, crop: NDArray[np.float32]) -> Sam2Embedding:
-        """Embed a crop, float32 (rows, cols, 3) in [0, 1], at any size.
-
-        Raises
-        ------
-        BadInput
-            If the crop is no RGB picture.
-        """
-        import torch
-
-        if crop.ndim != 3 or crop.shape[2] != 3 or not crop.size:
-            raise BadInput(f"A crop is (rows, cols, 3), got {crop.shape}")
-        pixels = self._pixels(crop)
-        with torch.inference_mode():
-            maps = self._network.get_image_embeddings(pixels)
-        return Sam2Embedding(tuple(maps), (crop.shape[0], crop.shape[1]))
-
-    def decode(
-        self,
-        embedding: Sam2Embedding,
-        *,
-        boxes: list[Box] | None = None,
-        points: NDArray[np.float64] | None = None,
-        point_labels: NDArray[np.bool_] | None = None,
-        low_res: NDArray[np.float32] | None = None,
-        multimask: bool = False,
-    ) -> Decoded:
-        """Answer prompts in the crop's own pixel positions; see `Segmenter`.
-
-        Raises
-        ------
-        BadInput
-            If there is no prompt.
-        """
-        import torch
-
-        if boxes is None and points is None and low_res is None:
-            raise BadInput("Nothing to decode: give boxes, points or masks")
-        scale = self._size / np.array(embedding.crop_shape, float)
-        asked: dict[str, Any] = {
-            "input_boxes": self._boxes(boxes, scale),
-            "input_points": self._points(points, scale),
-            "input_labels": self._labels(point_labels),
-        }
-        with torch.inference_mode():
-            if low_res is None:
-                low, scores = self._answer(embedding, multimask, asked, None)
-            else:
-                each = [
-                    self._answer(embedding, multimask, _only(asked, number), mask)
-                    for number, mask in enumerate(low_res)
-                ]
-                low = torch.cat([answer[0] for answer in each])
-                scores = torch.cat([answer[1] for answer in each])
-            logits = torch.nn.functional.interpolate(
-                low, embedding.crop_shape, mode="bilinear", align_corners=False
-            )
-        arrays = (t.float().cpu().numpy() for t in (logits, scores, low))
-        return Decoded(*arrays)
 
     def track(self, planes: int) -> Track:
         """Begin to follow an object through a volume of so many planes.
@@ -252,67 +165,6 @@ class Sam2Segmenter:
             video = self._remembering(self._network)
             self._video = video.eval().requires_grad_(False).to(self._device)
         return MemoryTrack(self._video, planes, self._pixels)
-
-    def _pixels(self, crop: NDArray[np.float32]) -> Any:
-        """Tensor (1, 3, size, size), normalised."""
-        import torch
-        from torchvision.transforms.v2.functional import resize
-
-        eight_bits = np.rint(np.clip(crop, 0, 1) * 255).astype(np.uint8)
-        planes = torch.from_numpy(eight_bits.transpose(2, 0, 1).copy())
-        square = resize(planes, [self._size, self._size], antialias=True)
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _STD))
-        return ((square.float() / 255 - mean) / std)[None].to(self._device)
-
-    def _answer(
-        self,
-        embedding: Sam2Embedding,
-        multimask: bool,
-        asked: Mapping[str, Any],
-        mask: NDArray[np.float32] | None,
-    ) -> tuple[Any, Any]:
-        """Logits (prompts, masks, h, w) and qualities (prompts, masks)."""
-        masks = None if mask is None else self._tensor(mask)[None, None]
-        answer = self._network(
-            image_embeddings=list(embedding.maps),
-            input_masks=masks,
-            multimask_output=multimask,
-            **asked,
-        )
-        return answer.pred_masks[0], answer.iou_scores[0]
-
-    def _tensor(self, array: NDArray[Any]) -> Any:
-        import torch
-
-        return torch.as_tensor(array, dtype=torch.float32, device=self._device)
-
-    def _boxes(self, boxes: list[Box] | None, scale: NDArray[np.float64]) -> Any:
-        if boxes is None:
-            return None
-        corners = np.asarray(boxes, float).reshape(-1, 2, 2) * scale
-        return self._tensor(corners[..., ::-1].reshape(1, -1, 4).copy())
-
-    def _points(
-        self, points: NDArray[np.float64] | None, scale: NDArray[np.float64]
-    ) -> Any:
-        if points is None:
-            return None
-        return self._tensor((points * scale)[None, ..., ::-1].copy())
-
-    def _labels(self, labels: NDArray[np.bool_] | None) -> Any:
-        import torch
-
-        if labels is None:
-            return None
-        return torch.as_tensor(labels.astype(np.int32), device=self._device)[None]
-
-
-def _only(asked: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """Take one prompt of a batch."""
-    return {
-        name: None if value is None else value[:, number : number + 1]
-        for name, value in asked.items()
-    }
 
 
 def build(spec: SegmenterSpec, **trunk: Any) -> Any:

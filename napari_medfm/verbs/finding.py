@@ -14,6 +14,7 @@ from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.engine.everything import everything
 from napari_medfm.engine.instances import outlined_pieces, peaks
 from napari_medfm.engine.rgb import normalised, to_rgb
+from napari_medfm.engine.tidy import deepest
 from napari_medfm.engine.upsample import upsample
 from napari_medfm.verbs.asking import mask_on
 from napari_medfm.verbs.labelling import class_of
@@ -27,7 +28,7 @@ _ALONE = 24.0
 def segment_like(
     ws: Workspace,
     image: str,
-    at: Sequence[Sequence[float]],
+    at: Sequence[Sequence[float]] = (),
     against: Sequence[Sequence[float]] = (),
     plane: int | None = None,
     mask: Any = None,
@@ -39,7 +40,8 @@ def segment_like(
     Parameters
     ----------
     at, against
-        (row, col) places on examples, and places that are not meant.
+        (row, col) places on examples, and places that are not meant. Without any on
+        an example, a place well inside ``mask`` is taken.
     plane
         Plane of a volume.
     mask
@@ -54,15 +56,21 @@ def segment_like(
     Raises
     ------
     BadInput
-        If ``at`` is empty, or a place does not lie on the plane.
+        If there is neither a place nor a mask, the mask is empty, or a place does not
+        lie on the plane.
     """
     source = ws.image(image)
     index = source.plane_index(plane)
     shape = source.plane_shape
     positive, negative = points_on(at, shape), points_on(against, shape)
+    given = None if mask is None else mask_on(shape, mask)
+    if not len(positive) and given is not None:
+        positive = deepest(given)[None]
     if not len(positive):
-        raise BadInput("Nothing to look for: give at least one position in `at`")
-    example = mask_on(shape, mask) if mask is not None else _in_hand(ws, image, index)
+        raise BadInput(
+            "Nothing to look for: give at least one position in `at`, or a mask"
+        )
+    example = _in_hand(ws, image, index) if given is None else given
     if example is not None:
         index_of = np.clip(np.rint(positive).astype(int), 0, np.array(shape) - 1)
         if mask is None and not example[tuple(index_of.T)].any():

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -84,7 +85,11 @@ def test_a_lasso_a_stroke_and_a_mask(shell, disc_file, tmp_path):
         (["--polygon", "1,1 2"], 2, "row,col"),
         (["--polygon", "1,1 5,5"], 1, "three or more corners"),
         (["--mask", "nothing.tif"], 1, "nothing.tif"),
-        (["--all", "--point", "5,5"], 2, "--all takes no prompts"),
+        (["--all", "--scribble", "5,5 9,9"], 2, "--all takes --point"),
+        (["--all", "--not-point", "5,5"], 2, "needs a --point"),
+        (["--text", "cell"], 2, "--text goes with --all"),
+        (["--all", "--text", "cell", "--point", "5,5"], 2, "as an example"),
+        (["--all", "--text", "cell"], 1, "neither words nor examples: use SAM 3"),
         ([], 2, "or --all"),
     ],
 )
@@ -114,12 +119,59 @@ def test_every_object_with_a_number(shell, tmp_path):
     assert record["models"][0]["name"] == "toy-segmenter"
 
 
+def discs(path):
+    """Write a picture of four bright discs and a grey one; return the places."""
+    rows, cols = np.mgrid[:140, :200]
+    grey = np.full((140, 200), 20, np.uint8)
+    grey[(rows - 100) ** 2 + (cols - 150) ** 2 < 900] = 90
+    places = [(30, 30), (30, 100), (30, 170), (100, 60)]
+    for row, col in places:
+        grey[(rows - row) ** 2 + (cols - col) ** 2 < 100] = 220
+    tifffile.imwrite(path, grey)
+    return places
+
+
+@pytest.mark.parametrize(
+    "shown", [["--point", "30,30"], ["--box", "20,20,41,41"]], ids=["point", "box"]
+)
+def test_all_like_one(shell, tmp_path, shown):
+    places = discs(tmp_path / "discs.tif")
+    words = ["segment", tmp_path / "discs.tif", "--all", *shown]
+    code, output, errors = shell(*words, "--out", tmp_path / "found.tif")
+    assert (code, errors) == (0, "")
+    assert "objects" in output
+    numbers = tifffile.imread(tmp_path / "found.tif")
+    assert len({int(numbers[place]) for place in places} - {0}) == 4
+
+
+def test_all_that_words_name(shell, toy_models, tmp_path, monkeypatch):
+    from toys import ToyNamer
+
+    namer = ToyNamer()
+    namer.spec = replace(namer.spec, name="toy-segmenter")
+    monkeypatch.setattr("napari_medfm.segmenters.load", lambda name, **_: namer)
+    places = discs(tmp_path / "discs.tif")
+    words = ["segment", tmp_path / "discs.tif", "--all", "--text"]
+    code, output, errors = shell(*words, "bright", "--out", tmp_path / "found.tif")
+    assert (code, errors) == (0, "")
+    assert "4 objects" in output
+    numbers = tifffile.imread(tmp_path / "found.tif")
+    assert {int(numbers[place]) for place in places} == {1, 2, 3, 4}
+    record = json.loads((tmp_path / "found.tif.provenance.json").read_text())
+    assert "'bright' names" in json.dumps(record)
+    grey = ["grey", "--box", "20,20,41,41", "--least", "0.7"]
+    code, output, _ = shell(*words, *grey, "--out", tmp_path / "both.tif")
+    assert code == 0
+    assert "5 objects" in output
+    assert ("grey", [True]) in namer.told
+
+
 def test_no_object_at_all(shell, tmp_path):
     tifffile.imwrite(tmp_path / "flat.tif", np.full((90, 90), 7, np.uint8))
     words = ["segment", tmp_path / "flat.tif", "--all", "--out", tmp_path / "o.tif"]
     code, _, errors = shell(*words)
     assert code == 1
-    assert "no object stands out" in " ".join(errors.split())
+    assert "nothing was found" in " ".join(errors.split())
 
 
 def test_a_mask_that_no_outline_supports_is_said_to_be_one(

@@ -71,8 +71,12 @@ def test_all_like_one(field, encoder, segmenter):
     assert len(found) == 6
     assert labels[100, 150] == 0
     assert "segment_like" in session.script()
+    alone = session.segment_like("x", mask=example)
+    np.testing.assert_array_equal(alone > 0, labels > 0)
     with pytest.raises(BadInput, match="at least one position"):
-        session.segment_like("x", at=[])
+        session.segment_like("x")
+    with pytest.raises(BadInput, match="mask is empty"):
+        session.segment_like("x", mask=np.zeros(grey.shape, bool))
 
 
 def test_pieces_of_a_class(field, encoder, segmenter):

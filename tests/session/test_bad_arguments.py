@@ -293,6 +293,17 @@ TABLE = {
         {"image": "x", "class_name": "lesion"},
         {"image": NO_NAME, "class_name": NO_NAME, "plane": NO_PLANE},
     ),
+    "segment_named": (
+        {"image": "x", "text": "bright"},
+        {
+            "image": NO_NAME,
+            "text": [3, NAN, {}, [3], "", " "],
+            "like": [3, "x", [3], [(1, 2)], [NAN] * 4, [(90, 90, 99, 99)]],
+            "unlike": [3, "x", [3], [(1, 2)], [(5, 5, 5, 5)]],
+            "plane": NO_PLANE,
+            "least": [-0.1, 1.1, NAN, "x", None, [0.5]],
+        },
+    ),
     "propagate more": (
         MASK,
         {
