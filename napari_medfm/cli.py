@@ -27,6 +27,7 @@ from napari_medfm.commands import (
     options,
     replay,
     segment,
+    settings,
     similar,
     take,
     train,
@@ -37,7 +38,7 @@ from napari_medfm.core.errors import MedfmError
 
 _COMMANDS = (
     *(demo, window, drafts, models, embed, similar, segment, apply, take),
-    *(train, export, compare, inspect, replay, ledger, doctor),
+    *(train, export, compare, inspect, replay, ledger, settings, doctor),
 )
 _EPILOG = """positions are row,col as in an array, counted from 0, row first;
 boxes are row0,col0,row1,col1 with the last row and column not included.
@@ -92,7 +93,7 @@ def parser() -> ArgumentParser:
     for command in _COMMANDS:
         command.register(commands)
     for name, sub in commands.choices.items():
-        if name not in ("drafts", "models"):
+        if name not in ("drafts", "models", "settings"):
             options.add_common(sub)
     return found
 

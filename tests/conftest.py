@@ -18,9 +18,10 @@ from toys import ToyEncoder, ToySegmenter
 
 @pytest.fixture(autouse=True)
 def private_cache(tmp_path, monkeypatch):
-    """Keep every test away from the user's cache and drafts."""
+    """Keep every test away from the user's cache, drafts and preferences."""
     monkeypatch.setenv("NAPARI_MEDFM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NAPARI_MEDFM_DRAFTS", str(tmp_path / "drafts"))
+    monkeypatch.setenv("NAPARI_MEDFM_PREFERENCES", str(tmp_path / "preferences.json"))
 
 
 @pytest.fixture(autouse=True)

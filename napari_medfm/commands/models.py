@@ -274,12 +274,13 @@ def fetch(
         If offline, refused, or no source could be reached.
     """
     from napari_medfm import encoders, segmenters
+    from napari_medfm.engine.fetching import hosts_of
 
     kind, spec, here = entry(name, cache_dir)
     if here:
         say(f"{name}: the weights are here already")
         return
-    hosts = " or ".join(dict.fromkeys(s.host for s in spec.sources)) or "no known host"
+    hosts = hosts_of(spec) or "no known host"
     say(f"{name}: {spec.title}")
     say(f"  download {download_size(spec)} from {hosts}; licence {spec.licence}")
     if ask and not agreed("Download?", "to download"):

@@ -82,7 +82,7 @@ def add_common(parser: ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         metavar="DIR",
         help="folder for weights and embeddings (default: $NAPARI_MEDFM_CACHE, or "
-        "the user's cache folder)",
+        "the preferred one: napari-medfm settings)",
     )
 
 
@@ -92,7 +92,7 @@ def add_session(parser: ArgumentParser, *kinds: str) -> None:
         parser.add_argument("--encoder", default="dinov2-small", metavar="NAME")
     if "segmenter" in kinds:
         parser.add_argument("--segmenter", default="lite-medsam", metavar="NAME")
-    parser.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
+    parser.add_argument("--device", help="cpu, cuda, mps (default: as preferred)")
     add_offline(parser)
 
 

@@ -45,7 +45,7 @@ class Source:
 
     @property
     def host(self) -> str:
-        """The host a fetch would contact."""
+        """The host a fetch would contact, unless the user named another hub."""
         if self.kind == "hub":
             return "huggingface.co"
         if self.kind == "wheel":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -31,6 +32,7 @@ from napari_medfm.engine.rawzarr import (
 )
 
 WRITING = ".writing-"
+NAME = re.compile(r"[0-9a-f]{64}")
 _FORMAT = 1
 _HEADER, _ARRAY = "header.json", "layers.zarr"
 
@@ -85,6 +87,11 @@ def read_entry(folder: Path, key: str) -> Embedding:
     if hashlib.sha256(layers.data).hexdigest() != header.get("sha256"):
         raise BadFile(f"{folder} does not hold what was written")
     return Embedding(layers, grid, key, encoder)
+
+
+def is_entry(path: Path) -> bool:
+    """Whether a name in the folder of embeddings is one that this program gives."""
+    return bool(NAME.fullmatch(path.name)) or path.name.startswith(WRITING)
 
 
 def remove_entry(folder: Path) -> None:

@@ -7,7 +7,6 @@ neither a cancel nor a progress that a generator could yield.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +21,11 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from napari_medfm.core.errors import BadFile, MissingWeights, WriteFailed
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.specs import ModelSpec, Source
+from napari_medfm.engine.preferences import hub_address, hub_host
 from napari_medfm.engine.weightfiles import sha256_of
 
 TIMEOUT = 10.0
 _CHUNK = 1 << 18
-_HUB = "https://huggingface.co"
 _SPARE = 64 << 20
 _LOST = (URLError, TimeoutError, HTTPException, ConnectionError, OSError)
 
@@ -60,6 +59,16 @@ def download(spec: ModelSpec, source: Source, folder: Path) -> Steps[Path]:
     return done
 
 
+def host_of(source: Source) -> str:
+    """Return the host that a fetch would contact, for people."""
+    return hub_host() if source.kind == "hub" else source.host
+
+
+def hosts_of(spec: ModelSpec) -> str:
+    """Name the hosts that a fetch of a model would try, in their order."""
+    return " or ".join(dict.fromkeys(host_of(source) for source in spec.sources))
+
+
 def need_room(folder: Path, size: int) -> None:
     """Raise `WriteFailed` unless the disk of a folder has room for ``size`` bytes."""
     existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
@@ -67,7 +76,8 @@ def need_room(folder: Path, size: int) -> None:
     if free < size + _SPARE:
         raise WriteFailed(
             f"{folder} has {free / 1e6:.0f} MB free, {size / 1e6:.0f} MB are needed: "
-            "free some space, or set NAPARI_MEDFM_CACHE to another folder"
+            "free some space, or choose another cache folder (napari-medfm settings "
+            "set cache DIR)"
         )
 
 
@@ -225,8 +235,7 @@ def _refusal(spec: ModelSpec, code: int) -> str:
 
 
 def _hub_url(source: Source) -> str:
-    endpoint = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
-    return f"{endpoint}/{source.ref}/resolve/main/{quote(source.member)}"
+    return f"{hub_address()}/{source.ref}/resolve/main/{quote(source.member)}"
 
 
 def _login(source: Source) -> dict[str, str]:

@@ -16,11 +16,13 @@ from napari_medfm.core.errors import BadFile
 from napari_medfm.core.results import Embedding
 from napari_medfm.engine.entries import (
     WRITING,
+    is_entry,
     read_entry,
     remove_entry,
     size_of,
     write_entry,
 )
+from napari_medfm.engine.preferences import preferred_cache_bytes
 from napari_medfm.engine.tiles import TilePlan
 from napari_medfm.engine.windowstore import WindowStore
 
@@ -40,10 +42,10 @@ class EmbeddingStore:
     root
         Its folder, made on the first write; None keeps everything in memory.
     max_bytes
-        Size limit on disk; in memory at most 2 GiB of it are used.
+        Size limit on disk, in memory at most 2 GiB of it; the preferred one if None.
     """
 
-    def __init__(self, root: Path | None, max_bytes: int = 8 * _GIB) -> None:
+    def __init__(self, root: Path | None, max_bytes: int | None = None) -> None:
         self.root = None if root is None else Path(root)
         self.max_bytes = max_bytes
         self._memory: OrderedDict[str, Embedding] = OrderedDict()
@@ -103,8 +105,11 @@ class EmbeddingStore:
         safe = re.fullmatch("[0-9a-f]{64}", key)
         return root / (key if safe else hashlib.sha256(key.encode()).hexdigest())
 
+    def _most(self) -> int:
+        return preferred_cache_bytes() if self.max_bytes is None else self.max_bytes
+
     def _remember(self, embedding: Embedding) -> None:
-        limit = min(self.max_bytes, _IN_MEMORY)
+        limit = min(self._most(), _IN_MEMORY)
         with self._lock:
             self._memory[embedding.key] = embedding
             self._memory.move_to_end(embedding.key)
@@ -114,8 +119,10 @@ class EmbeddingStore:
 
     def _shrink(self, newest: Path) -> None:
         """Remove entries beyond the limit, and what killed programs left behind."""
-        entries = []
+        entries, most = [], self._most()
         for folder in newest.parent.iterdir():
+            if not is_entry(folder):  # somebody else's
+                continue
             try:
                 used = folder.lstat().st_mtime
             except FileNotFoundError:
@@ -127,5 +134,5 @@ class EmbeddingStore:
         size = 0
         for _, _, folder, nbytes in sorted(entries, key=lambda e: (e[0], -e[1])):
             size += nbytes
-            if size > self.max_bytes and folder != newest:
+            if size > most and folder != newest:
                 remove_entry(folder)

@@ -10,7 +10,6 @@ they came from.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,6 +22,7 @@ from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.specs import ModelSpec, Source
 from napari_medfm.engine import fetching, wheels
 from napari_medfm.engine.atomic import atomic_bytes
+from napari_medfm.engine.preferences import settled
 from napari_medfm.engine.weightfiles import (
     SUFFIXES,
     hash_of_tensors,
@@ -48,29 +48,24 @@ __all__ = [
 
 Convert = Callable[[Path], "Mapping[str, Tensor]"]
 FILE, CARD = "model.safetensors", "card.json"
-_YES = {"1", "true", "yes", "on"}
 
 
 def cache_folder(cache_dir: Path | None = None) -> Path:
     """Return the folder for weights and embeddings.
 
-    The one given, else ``$NAPARI_MEDFM_CACHE``, else the user's cache folder.
+    The one given, else ``$NAPARI_MEDFM_CACHE``, else the preferred one, else the
+    user's cache folder.
     """
-    from platformdirs import user_cache_dir
-
-    named = cache_dir or os.environ.get("NAPARI_MEDFM_CACHE")
-    return Path(named or user_cache_dir("napari-medfm", False)).expanduser()
+    return Path(cache_dir or settled("cache").value).expanduser()
 
 
 def is_offline(offline: bool | None = None) -> bool:
     """Whether the network is off limits.
 
-    As given, else by ``$NAPARI_MEDFM_OFFLINE`` or ``$HF_HUB_OFFLINE``.
+    As given, else by ``$NAPARI_MEDFM_OFFLINE`` or ``$HF_HUB_OFFLINE``, else as
+    preferred.
     """
-    if offline is not None:
-        return offline
-    flags = (os.environ.get(v, "") for v in ("NAPARI_MEDFM_OFFLINE", "HF_HUB_OFFLINE"))
-    return any(flag.lower() in _YES for flag in flags)
+    return settled("offline").value == "yes" if offline is None else offline
 
 
 def locate(
@@ -202,9 +197,9 @@ def way_out(spec: ModelSpec) -> str:
         return import_hint(spec)
     size = max(source.size for source in spec.sources)
     about = f"{size / 1e6:.0f} MB, " if size else ""
-    hosts = " or ".join(dict.fromkeys(source.host for source in spec.sources))
     return (
-        f"{access}`napari-medfm models fetch {spec.name}` ({about}from {hosts}; "
+        f"{access}`napari-medfm models fetch {spec.name}` ({about}from "
+        f"{fetching.hosts_of(spec)}; "
         f"licence {spec.licence}), or {import_hint(spec)}"
     )
 
@@ -269,8 +264,8 @@ def _download(spec: ModelSpec, source: Source, folder: Path) -> Steps[Path]:
     except OSError as error:
         reason = error.strerror or error
         raise WriteFailed(
-            f"Could not write {folder}: {reason}. Free some space, or set "
-            "NAPARI_MEDFM_CACHE to another folder"
+            f"Could not write {folder}: {reason}. Free some space, or choose "
+            "another cache folder (napari-medfm settings set cache DIR)"
         ) from error
 
 
@@ -282,7 +277,7 @@ def _kept(
         kept = _keep(spec, path, folder, f"{source.kind} {source.ref}", convert)
     except BadFile as error:
         path.unlink(missing_ok=True)
-        raise BadFile(f"{source.host}: {error}") from error
+        raise BadFile(f"{fetching.host_of(source)}: {error}") from error
     path.unlink(missing_ok=True)
     return kept
 

@@ -74,8 +74,12 @@ class WindowStore:
         """Return the cells that claim to be done."""
         if self._folder is None:
             return set(self._recent)
-        found = set()
-        for path in (self._folder / _CELLS).iterdir():
+        found: set[Cell] = set()
+        try:
+            paths = list((self._folder / _CELLS).iterdir())
+        except FileNotFoundError:  # the cache was cleared
+            return found
+        for path in paths:
             match = re.fullmatch(r"(\d+)\.(\d+)\.json", path.name)
             if match:
                 found.add((int(match[1]), int(match[2])))

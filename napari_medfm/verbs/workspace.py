@@ -165,6 +165,10 @@ class Workspace:
         self.encoder = encoder
         self.planes = PlaneReader(encoder, self.planes.store, FeatureCache())
 
+    def keep_embeddings_in(self, folder: Path) -> None:
+        """Keep embeddings in another folder from now on."""
+        self.planes = PlaneReader(self.encoder, EmbeddingStore(folder), FeatureCache())
+
     def use_segmenter(self, segmenter: Model[Segmenter]) -> None:
         """Answer prompts with another segmenter from now on."""
         self.segmenter = segmenter

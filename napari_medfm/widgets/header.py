@@ -18,6 +18,7 @@ from napari_medfm.bridge.guide import next_step
 from napari_medfm.bridge.onview import show_alone
 from napari_medfm.widgets.key_sheet import KeySheet
 from napari_medfm.widgets.parts import Hint, button
+from napari_medfm.widgets.preferences_page import PreferencesPage
 from napari_medfm.widgets.project_menu import ProjectMenu
 from napari_medfm.widgets.ways_out import WaysOut
 
@@ -63,8 +64,17 @@ class Header(QWidget):
         self._section = ""
         self._keys = button("Keys", "Lists all keys.", self._show_keys)
         self._keys.setMaximumWidth(56)
+        self._page: PreferencesPage | None = None
+        self._wheel = QToolButton()
+        self._wheel.setText("\N{GEAR}")
+        self._wheel.setAccessibleName("Preferences")
+        self._wheel.setToolTip(
+            "<p>Preferences: device, cache, offline. Key: Ctrl+Alt+Shift+P</p>"
+        )
+        self._wheel.setMinimumHeight(28)
+        self._wheel.clicked.connect(self.show_preferences)
         self._ways = WaysOut(desk)
-        self._project = ProjectMenu(desk)
+        self._project = ProjectMenu(desk, self.show_preferences)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -83,6 +93,7 @@ class Header(QWidget):
         first = QHBoxLayout()
         first.addWidget(self._project, 1)
         first.addWidget(self._keys)
+        first.addWidget(self._wheel)
         layout.addLayout(first)
         layout.addLayout(top)
         layout.addWidget(self._ways)
@@ -120,6 +131,15 @@ class Header(QWidget):
 
     def _show_keys(self) -> None:
         KeySheet(self._desk.keys.sheet, self).show()
+
+    def show_preferences(self) -> PreferencesPage:
+        """Open the page of preferences, or bring it to the front."""
+        if self._page is None:
+            self._page = PreferencesPage(self._desk, self)
+        self._page.show()
+        self._page.raise_()
+        self._page.activateWindow()
+        return self._page
 
     def _go(self) -> None:
         self.section_wanted.emit(self._section)

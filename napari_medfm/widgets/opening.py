@@ -21,6 +21,12 @@ def open_dock(viewer: napari.viewer.Viewer) -> None:
     viewer.window.add_plugin_dock_widget("napari-medfm", "MedFM")
 
 
+def open_preferences(viewer: napari.viewer.Viewer) -> None:
+    """Open the dock and its page of preferences."""
+    _, dock = viewer.window.add_plugin_dock_widget("napari-medfm", "MedFM")
+    dock.header.show_preferences()
+
+
 def project_reader(
     path: str | Sequence[str],
 ) -> Callable[[str | Sequence[str]], list[tuple[Any, ...]]] | None:

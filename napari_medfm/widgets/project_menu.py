@@ -17,11 +17,17 @@ from napari_medfm.widgets.parts import Hint, button, offer
 
 
 class ProjectMenu(QWidget):
-    """New, open and save projects; says what is not saved."""
+    """New, open and save projects; says what is not saved.
 
-    def __init__(self, desk: Desk) -> None:
+    Parameters
+    ----------
+    preferences
+        Opens the page of preferences.
+    """
+
+    def __init__(self, desk: Desk, preferences: Callable[[], object]) -> None:
         super().__init__()
-        self._desk = desk
+        self._desk, self._preferences = desk, preferences
         self._folder = Path.home()
         desk.projects.dialogs = QtDialogs(self)
         self._button = button(
@@ -93,6 +99,13 @@ class ProjectMenu(QWidget):
             "Makes every mask again from images and journal, in the background, and "
             "compares bit for bit. Nothing of the project is changed.",
             self._desk.repeating.begin,
+        )
+        self._menu.addSeparator()
+        self._add(
+            "Preferences…",
+            "Device, cache, offline, and the models that a window begins with.",
+            self._preferences,
+            "Ctrl+Alt+Shift+P",
         )
 
     def _add(

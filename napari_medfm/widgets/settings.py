@@ -1,26 +1,19 @@
-"""The user's preferences, from napari's Preferences page."""
+"""A session as the user prefers it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from napari.settings import get_plugin_settings
-
+from napari_medfm.engine.preferences import settled
 from napari_medfm.session import Session
+from napari_medfm.verbs.preferring import usable_model
 
 
 def session_from_settings() -> Session:
-    """Return a new session with what the user prefers."""
-    try:
-        settings: Any = get_plugin_settings("napari-medfm")
-    except KeyError:
-        return Session()
-    models = settings.models
-    folder = str(models.cache_folder).strip()
+    """Return a new session with the models and the memory that the user prefers.
+
+    Device, cache, hub and offline are looked up where they are needed.
+    """
     return Session(
-        cache_dir=Path(folder).expanduser() if folder else None,
-        device=None if models.device == "best there is" else str(models.device),
-        offline=True if models.offline else None,
-        undo_bytes=int(models.undo_megabytes) << 20,
+        encoder=usable_model("encoder"),
+        segmenter=usable_model("segmenter"),
+        undo_bytes=int(settled("undo-memory").value) << 20,
     )

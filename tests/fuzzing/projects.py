@@ -12,6 +12,7 @@ from fuzzing.target import Target
 from napari_medfm import Session, load_project
 from napari_medfm.core.errors import BadFile
 from napari_medfm.core.jobs import finished
+from napari_medfm.engine.preferences import KEYS, read_preferences
 from napari_medfm.project.lock import read_holder
 from napari_medfm.project.recent import recent_projects
 from napari_medfm.project.replaying import replay
@@ -89,6 +90,19 @@ def recent(path):
     recent_projects(path)
 
 
+def preferred(path):
+    """Read the preferences; what is used of them is just what would be written."""
+    found = read_preferences(path)
+    if not found.values:
+        raise BadFile("nothing can be used")
+    assert all(KEYS[name].read(value) == value for name, value in found.values.items())
+
+
+PREFERRED = b"""{"device": "cpu", "offline": "yes", "hub": "https://hub.example.org",
+"cache": "/tmp/cache", "cache-size": "2.5", "encoder": "uni", "segmenter": "sam-b",
+"undo-memory": "64"}"""
+
+
 def project_targets():
     """Name -> target, for projects and the notes beside them."""
     files = project()
@@ -101,4 +115,5 @@ def project_targets():
         "replay": Target("case.medfm", files, replayed, ("journal.jsonl",)),
         "lock": Target("lock.json", files["lock.json"], holder),
         "recent": Target("a", {"recent-projects.json": b'["/tmp", "/work"]'}, recent),
+        "preferences": Target("preferences.json", PREFERRED, preferred),
     }

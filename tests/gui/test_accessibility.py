@@ -1,33 +1,12 @@
 """Every control has a name, is reached by Tab in the order of reading, and can be read.
 
-Contrast is measured on pixels: what is most common in a control's picture is its
-ground, and what differs most from it the ink. The bound is that of WCAG 2.1 for text,
-4.5 to 1.
+The bound of contrast is that of WCAG 2.1 for text, 4.5 to 1.
 """
 
-import numpy as np
 import pytest
+from gui.readable import CONTROLS, contrast, is_whole, named
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QAbstractButton,
-    QAbstractItemView,
-    QAbstractSlider,
-    QAbstractSpinBox,
-    QComboBox,
-    QLabel,
-    QLineEdit,
-    QScrollBar,
-    QWidget,
-)
-
-CONTROLS = (
-    QAbstractButton,
-    QAbstractItemView,
-    QAbstractSlider,
-    QAbstractSpinBox,
-    QComboBox,
-    QLineEdit,
-)
+from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 
 
 def controls(one):
@@ -42,13 +21,6 @@ def controls(one):
             if isinstance(part, CONTROLS) and part.isVisible() and is_whole(part)
         ]
     return found
-
-
-def is_whole(part):
-    parent = part.parent()
-    inner = isinstance(part, QScrollBar) or part.objectName().startswith("qt_")
-    of_control = isinstance(parent, (QComboBox, QAbstractSpinBox, QAbstractItemView))
-    return not inner and not of_control
 
 
 @pytest.fixture
@@ -72,10 +44,6 @@ def taught(window, disc):
 def of_parent(part):
     """A tip that Qt shows because the part around it has one."""
     return part.parent().toolTip()
-
-
-def named(part):
-    return part.accessibleName() or getattr(part, "text", str)()
 
 
 def test_every_control_has_a_name_and_teaches(taught):
@@ -141,23 +109,3 @@ def test_what_is_written_can_be_read(taught, theme):
                 if ratio < 4.5:
                     faint.append((title, part.text()[:30], round(ratio, 2)))
     assert not faint
-
-
-def contrast(part):
-    picture = (
-        part.grab().toImage().convertToFormat(part.grab().toImage().Format.Format_RGB32)
-    )
-    raw = np.frombuffer(picture.bits().asarray(picture.sizeInBytes()), np.uint8)
-    pixels = raw.reshape(picture.height(), -1, 4)[:, : picture.width(), 2::-1]
-    colours, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
-    light = luminance(colours)
-    ground = light[counts.argmax()]
-    brighter, darker = np.maximum(light, ground), np.minimum(light, ground)
-    return float(((brighter + 0.05) / (darker + 0.05)).max())
-
-
-def luminance(colours):
-    """Relative luminance of sRGB colours (n, 3), as WCAG 2.1 defines it."""
-    part = colours / 255
-    linear = np.where(part <= 0.03928, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
-    return linear @ [0.2126, 0.7152, 0.0722]

@@ -68,19 +68,13 @@ def test_samples_open_in_the_dock_that_npe2_opens(make_napari_viewer, sample, qt
     widget.runner.close(wait=5)
 
 
-def test_the_preferences_reach_the_session(make_napari_viewer, tmp_path):
-    from napari.settings import get_plugin_settings
+def test_the_preferences_open_from_the_palette(make_napari_viewer, qtbot):
+    from napari_medfm.widgets.opening import open_preferences
 
-    from napari_medfm.widgets.settings import session_from_settings
-
-    make_napari_viewer()
-    settings = get_plugin_settings("napari-medfm")
-    kept = (settings.models.device, settings.models.cache_folder)
-    settings.models.device = "cpu"
-    settings.models.cache_folder = str(tmp_path)
-    try:
-        options = session_from_settings().options
-    finally:
-        settings.models.device, settings.models.cache_folder = kept
-    assert options["device"] == "cpu"
-    assert options["cache_dir"] == tmp_path
+    viewer = make_napari_viewer()
+    open_preferences(viewer)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-medfm", "MedFM")
+    page = widget.header.show_preferences()
+    assert page.isVisible()
+    page.close()
+    widget.runner.close(wait=5)

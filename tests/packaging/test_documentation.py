@@ -33,6 +33,7 @@ RUN_BY = {
     "docs/how-to/objects.md": "cli/test_how_to.py",
     "docs/how-to/projects.md": "project/test_docs.py",
     "docs/how-to/python.md": "cli/test_how_to.py",
+    "docs/how-to/settings.md": "cli/test_settings.py",
     "docs/how-to/shell.md": "cli/test_how_to.py",
 }
 

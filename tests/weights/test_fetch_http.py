@@ -252,7 +252,7 @@ def test_a_disk_without_room_is_noticed_before_the_download(
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1, 1, 1000))
     spec = model(Source("url", f"{server.url}{FILE}", size=90_000_000))
-    with pytest.raises(WriteFailed, match="NAPARI_MEDFM_CACHE"):
+    with pytest.raises(WriteFailed, match="settings set cache"):
         run(fetch(spec, cache_dir=tmp_path))
     assert server.asked == []
 
