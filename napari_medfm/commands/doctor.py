@@ -130,7 +130,7 @@ def _cache(cache_dir: Path | None) -> Finding:
     from napari_medfm.engine.weights import cache_folder
 
     folder = cache_folder(cache_dir)
-    way = "choose another: napari-medfm settings set cache DIR; or free some space"
+    way = "choose another: napari-medfm settings set cache DIR, or --cache-dir"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
