@@ -47,7 +47,8 @@ class Words:
             If the tokenizer's file is not beside the weights.
         """
         if self.kind == "clip":
-            clip = optional("open_clip", what).SimpleTokenizer(self.length)
+            package = optional("open_clip", what)
+            clip = package.SimpleTokenizer(context_length=self.length)
             return lambda texts: clip(list(texts))
         path = folder / TOKENIZER
         if not path.is_file():

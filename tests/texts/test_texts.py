@@ -9,6 +9,7 @@ import pytest
 from napari_medfm import Session, encoders
 from napari_medfm.core.errors import BadInput
 from napari_medfm.encoders._network import Weights
+from napari_medfm.encoders._texts import Words
 from napari_medfm.engine.texts import shares_of, text_map, vectors_of
 from tests.toys import ENCODER, ToyEncoder
 
@@ -155,3 +156,11 @@ def test_the_towers_of_clip_equal_transformers_own(tmp_path):
         last = model.vision_model.post_layernorm(states)[:, 1:]
     tokens = ours.encode(batch)[..., -1, :].reshape(2, 196, 64)
     np.testing.assert_allclose(tokens, last, atol=1e-5)
+
+
+def test_open_clips_words_are_read_at_the_length_of_the_model(tmp_path):
+    """A word's number in the vocabulary of CLIP, between the two that frame a text."""
+    read = Words("clip", 77).reader(tmp_path, "QuiltNet")
+    numbers = read(["a"])
+    assert numbers.shape == (1, 77)
+    assert numbers[0, :4].tolist() == [49406, 320, 49407, 0]
