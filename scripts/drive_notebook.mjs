@@ -1,15 +1,16 @@
-// Drives the quick start notebook in JupyterLab, in a headless Chromium, as a person would.
+// Drives the canvas in JupyterLab or marimo, in a headless Chromium, as a person would.
 //
-//   node scripts/drive_notebook.mjs URL OUT_FOLDER
+//   node scripts/drive_notebook.mjs URL OUT_FOLDER [marimo]
 //
-// URL is that of a running JupyterLab, opened on notebooks/quick_start.ipynb. Needs
-// playwright-core (npm) and Chromium at CHROMIUM, or /usr/bin/chromium.
+// URL is that of a running JupyterLab, opened on notebooks/quick_start.ipynb; or of
+// marimo with scripts/marimo_canvas.py, which says how. Needs playwright-core (npm) and
+// Chromium at CHROMIUM, or /usr/bin/chromium.
 import { chromium } from "playwright-core";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const [url, out] = process.argv.slice(2);
+const [url, out, where = "jupyterlab"] = process.argv.slice(2);
 const context = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), "medfm-")), {
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   headless: true,
@@ -23,12 +24,14 @@ page.on("pageerror", (error) => problems.push(String(error)));
 const shot = (name) => page.screenshot({ path: join(out, `${name}.png`) });
 
 await page.goto(url, { waitUntil: "domcontentloaded" });
-await page.waitForSelector(".jp-Notebook", { timeout: 120_000 });
-await page.waitForTimeout(3000);
-await page.keyboard.press("Escape");
-for (let cell = 0; cell < 4; cell += 1) {
-  await page.keyboard.press("Shift+Enter");
-  await page.waitForTimeout(400);
+if (where === "jupyterlab") {
+  await page.waitForSelector(".jp-Notebook", { timeout: 120_000 });
+  await page.waitForTimeout(3000);
+  await page.keyboard.press("Escape");
+  for (let cell = 0; cell < 4; cell += 1) {
+    await page.keyboard.press("Shift+Enter");
+    await page.waitForTimeout(400);
+  }
 }
 const canvas = page.locator(".medfm-canvas").first();
 await canvas.waitFor({ timeout: 180_000 });
