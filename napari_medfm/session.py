@@ -80,11 +80,12 @@ class Session:
         in `napari_medfm.core.specs`. Nothing is loaded before it is used, and
         nothing is ever downloaded here.
     cache_dir
-        Folder for weights and embeddings; the user's cache folder if None.
+        Folder for weights and embeddings; if None the one that the environment or the
+        preferences name, else the user's cache folder.
     device
-        "cpu", "cuda", "mps"; the best there is if None.
+        "cpu", "cuda", "mps"; if None as preferred, else the best there is.
     offline
-        Never touch the network; from the environment if None.
+        Never touch the network; from the environment or the preferences if None.
     undo_bytes
         Memory that masks, prompts and labels may take with all that undo can bring
         back. Above it the other answers of old prompts go; masks, prompts and labels

@@ -59,7 +59,7 @@ def load(
     Parameters
     ----------
     device
-        "cpu", "cuda", "mps"; the best there is if None.
+        "cpu", "cuda", "mps"; if None as preferred, else the best there is.
     cache_dir
         Where `fetch` put the weights; the user's cache folder if None.
     weights
