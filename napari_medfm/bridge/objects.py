@@ -127,7 +127,7 @@ class Objects:
             found.append(("the accepted labels, piece by piece", self._take_accepted))
         found += from_layers(desk, source, self._take)
         there = "on this plane" if source.ndim == 3 else "in the image"
-        found.append((f"all that the segmenter finds {there}", self._find_all))
+        found.append((f"all that is found {there}", self._find_all))
         return found
 
     @property

@@ -124,8 +124,12 @@ class ExportPanel(QWidget):
         self._head.setEnabled(state.head is not None)
         for part in (self._table, self._dataset):
             part.setEnabled(bool(state.accepted))
+        predicted = any(item.origin == "prediction" for item in state.accepted)
         self._hint.setText(
-            "The accepted labels are written."
+            "The accepted labels are written. The prediction is not among them: "
+            "accept it in step 4."
+            if accepted and desk.live.prediction is not None and not predicted
+            else "The accepted labels are written."
             if accepted
             else "Nothing was accepted yet: the prediction is written, of all planes."
             if state.head is not None

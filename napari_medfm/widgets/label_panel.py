@@ -40,15 +40,15 @@ class LabelPanel(QWidget):
             self._classes,
             self._click,
             row(self._brush, self._lasso),
-            row(self._ignore, self._doubt),
             self._size,
-            self._marks,
-            self._rest,
             self._verdict,
             self._threshold,
             self._keep,
             self._accept,
             self._all,
+            row(self._ignore, self._doubt),
+            self._marks,
+            self._rest,
         ):
             layout.addWidget(part)
 

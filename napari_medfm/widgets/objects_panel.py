@@ -27,7 +27,8 @@ class ObjectsPanel(LatePanel):
         self._source = combo(
             "Where the objects come from",
             "Outlines that are there already: accepted labels, or a Labels layer with "
-            "a number for each object (of a mask, the pieces are the objects).",
+            "a number for each object (of a mask, the pieces are the objects). Or all "
+            "that the model chosen in step 1 finds by itself.",
         )
         self._take = button(
             "Use these objects",
@@ -95,7 +96,8 @@ class ObjectsPanel(LatePanel):
         layout.setSpacing(8)
         layout.addWidget(self._hint)
         layout.addWidget(self._work)
-        layout.addWidget(row(QLabel("Objects"), self._source))
+        layout.addWidget(QLabel("Where the objects come from"))
+        layout.addWidget(self._source)
         layout.addWidget(self._take)
 
     @override

@@ -181,7 +181,9 @@ def swatch(colour: str, size: int = 14) -> QIcon:
     painter.setPen(QColor("#808080"))
     painter.drawRect(0, 0, size - 1, size - 1)
     painter.end()
-    return QIcon(picture)
+    made = QIcon(picture)
+    made.addPixmap(picture, QIcon.Mode.Selected)  # Qt would tint it otherwise
+    return made
 
 
 class LatePanel(QWidget):

@@ -3,10 +3,21 @@
 The bound of contrast is that of WCAG 2.1 for text, 4.5 to 1.
 """
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from cutoff import cut_off
 from gui.readable import CONTROLS, contrast, is_whole, named
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QIcon
+from qtpy.QtWidgets import QAbstractButton, QLabel, QPushButton, QScrollArea, QWidget
+
+from napari_medfm.widgets.parts import swatch
+
+ORIGIN = QPoint(0, 0)
 
 
 def controls(one):
@@ -28,6 +39,7 @@ def taught(window, disc):
     """A window in which every step has something to show."""
     one = window(disc[0])
     desk = one.desk
+    desk.live.automatic = False  # recipes are weighed in other tests
     desk.add_class("lesion")
     desk.similar.click((70, 110), negative=False)
     one.rest()
@@ -92,6 +104,54 @@ def chain(section, parts):
         part = part.nextInFocusChain()
         if part is start:
             return found
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_no_text_is_cut_off(taught, theme):
+    taught.viewer.theme = theme
+    taught.desk.tools.arm("brush")
+    taught.desk.review.suggesting.next()
+    taught.rest()
+    cut = {}
+    for title in taught.widget.sections:
+        taught.open(title)
+        taught.qtbot.wait(100)
+        cut[title] = cut_off(taught.widget)
+    assert not any(cut.values()), cut
+
+
+def test_no_text_is_cut_off_at_twice_the_size():
+    script = Path(__file__).with_name("scaled_window.py")
+    done = subprocess.run(  # noqa: S603  this program
+        [sys.executable, script],
+        env={**os.environ, "QT_SCALE_FACTOR": "2"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.stdout.strip() == "scale 2.0", done.stdout + done.stderr
+
+
+def test_the_prediction_is_accepted_without_scrolling_on_a_laptop(taught):
+    taught.desk.prompt.accept("lesion")
+    taught.rest()
+    taught.open("Label")
+    taught.desk.tools.arm("examples")
+    taught.qtbot.wait(200)
+    view = taught.widget.findChild(QScrollArea).viewport()
+    button = next(
+        b
+        for b in taught.widget.findChildren(QPushButton)
+        if b.text().startswith("Accept prediction")
+    )
+    assert button.isVisible()
+    assert view.rect().contains(button.rect().translated(button.mapTo(view, ORIGIN)))
+
+
+def test_a_chosen_class_keeps_its_colour(qapp):
+    icon, mode = swatch("#e69f00"), QIcon.Mode
+    chosen, other = (icon.pixmap(14, 14, m) for m in (mode.Selected, mode.Normal))
+    assert chosen.toImage() == other.toImage()
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

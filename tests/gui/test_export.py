@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image as Picture
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QLabel
 from toys import ToySegmenter
 
 
@@ -32,6 +32,30 @@ def test_what_to_mind_is_agreed_to_before_a_file_is_written(
     one.qtbot.wait(30)
     one.press("Write anyway")
     one.until(out.exists)
+    one.rest()
+
+
+def test_a_prediction_that_is_not_accepted_is_not_taken_for_written(window, disc):
+    one = window(disc[0])
+    desk = one.desk
+    desk.live.automatic = False  # recipes are weighed in other tests
+    desk.add_class("lesion")
+    desk.prompt.box((34, 74, 107, 147))
+    one.rest()
+    desk.prompt.accept("lesion")
+    for value, place in ((1, (70, 110)), (0, (10, 10))):
+        desk.choose_class(value)
+        desk.marking.click(place)
+    one.rest()
+    one.open("Export")
+
+    def is_said():
+        said = [label.text() for label in one.widget.findChildren(QLabel)]
+        return any("The prediction is not among them" in words for words in said)
+
+    one.until(is_said)
+    desk.live.accept()
+    one.until(lambda: not is_said())
     one.rest()
 
 

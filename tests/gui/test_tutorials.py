@@ -81,7 +81,8 @@ def test_the_radiologists_program(real_weights, tmp_path, monkeypatch):
     run_python("tutorials/radiologist.md")
     made, sample = nib.load("ventricle.nii.gz"), load("radiology")
     inside = np.asarray(made.dataobj).T > 0
-    assert inside[26:29].any((1, 2)).all()
+    assert (inside[27:29].sum((1, 2)) > 200).all()
+    assert (sample.data[inside] < 140).mean() > 0.9, "dark: not the septum"
     assert (sample.labels[inside] == 0).mean() > 0.7, "no grey or white matter"
     assert Path("ventricle.csv").read_text().count("\n") >= 2
 
