@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from held import HeldRunner
 from napari.components import ViewerModel
-from toys import ToyEncoder, ToySegmenter
+from toys import ToyEncoder, ToyNamer, ToySegmenter
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.core.errors import Cancelled
@@ -96,7 +96,7 @@ class Monkey:
             layer.scale = np.full(layer.ndim, self.rng.choice([0.5, 1, 2]))
 
     def do_tool(self):
-        self.desk.tools.toggle(self.any(["similar", "box", "points", "examples"]))
+        self.desk.tools.toggle(self.any(["similar", "box", "points", "found", "examples"]))
 
     def do_similar(self):
         if self.ready:
@@ -127,6 +127,16 @@ class Monkey:
 
     def do_through(self):
         self.desk.prompt.through_volume()
+
+    def do_many(self):
+        self.desk.many.find(self.any(self.desk.many.ways), "bright")
+
+    def do_drop(self):
+        if self.ready:
+            self.desk.hand.click("found", self.place(), negative=False)
+
+    def do_take_many(self):
+        self.any([self.desk.many.accept, self.desk.many.classify])()
 
     def do_class(self):
         if len(self.desk.classes) < 5:
@@ -192,7 +202,8 @@ class Monkey:
         self.desk.session.use_encoder(ToyEncoder())
 
     def do_segmenter(self):
-        self.desk.session.use_segmenter(ToySegmenter())
+        kind = self.any([ToySegmenter, ToyNamer])
+        self.desk.session.use_segmenter(kind())
 
     def do_console(self):
         session = self.desk.session
@@ -272,6 +283,11 @@ class Monkey:
         assert (layer is None) == (mask is None or not self.flat(mask.data).any())
         if layer is not None:
             assert np.array_equal(np.squeeze(layer.data), self.flat(mask.data))
+        kept = desk.many.kept
+        layer = desk.mirror.layer(image, "found")
+        assert (layer is None) == (kept is None), self.log[-12:]
+        if layer is not None:
+            assert np.array_equal(np.squeeze(layer.data), kept)
         found = desk.live.prediction
         layer = desk.mirror.layer(image, "prediction")
         assert layer is None or found is not None

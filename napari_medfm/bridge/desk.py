@@ -24,6 +24,7 @@ from napari_medfm.bridge.importing import Importing
 from napari_medfm.bridge.keys import Keys
 from napari_medfm.bridge.labels import LabelsView
 from napari_medfm.bridge.live import Live
+from napari_medfm.bridge.many import Many
 from napari_medfm.bridge.marking import Marking
 from napari_medfm.bridge.mirror import Mirror, Role
 from napari_medfm.bridge.objects import Objects
@@ -91,7 +92,7 @@ class Desk:
         self.hand = Gestures(self)
         self.tools = ToolBelt(viewer, self.hand, self._armed)
         self.similar = Similar(self)
-        self.prompt = Prompting(self)
+        self.prompt, self.many = Prompting(self), Many(self)
         self.marking = Marking(self)
         self.live = Live(self)
         self.review = Review(self)
@@ -149,7 +150,7 @@ class Desk:
                 self.similar.set_visible(False)
             if self.tools.armed in MARKING:
                 self.live.set_visible(True)
-            elif self.tools.armed in {"box", "points", "objects"}:
+            elif self.tools.armed in {"box", "points", "objects", "found"}:
                 self.live.set_visible(False)
                 self.prompt.preview.expected()
         self.changed.emit()
@@ -285,6 +286,7 @@ class Desk:
             return
         self.similar.plane_moved()
         self.prompt.render()
+        self.many.render()
         self.marking.plane_moved()
         self.live.plane_moved()
         self.prompt.preview.expected()
@@ -360,7 +362,9 @@ class Desk:
 
     def accept(self) -> None:
         """Accept what is in hand: a mask, else similar places, else the prediction."""
-        if self.prompt.mask is not None and self.tools.armed != "similar":
+        if self.many.found is not None and self.tools.armed in {"found", None}:
+            self.many.accept()
+        elif self.prompt.mask is not None and self.tools.armed != "similar":
             self.prompt.accept()
         elif self.similar.map is not None and self.tools.armed in {"similar", None}:
             self.similar.accept()
@@ -413,6 +417,7 @@ class Desk:
             self.labels.render()
             self.marking.render()
             self.prompt.render()
+            self.many.render()
             self.similar.render()
         encoder = self.session.workspace.encoder
         if encoder is not self._encoder:

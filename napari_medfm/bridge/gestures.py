@@ -39,6 +39,8 @@ class Gestures:
         elif tool in {"points", "box"}:
             desk.prompt.preview.ends()
             desk.prompt.click(position, negative)
+        elif tool == "found":
+            desk.many.click(position)
         elif tool == "objects":
             desk.objects.click(position, negative)
         elif tool == "erase" or negative:

@@ -17,6 +17,7 @@ Role = Literal[
     "similarity",
     "preview",
     "mask",
+    "found",
     "prediction",
     "labels",
     "strokes",
@@ -33,6 +34,7 @@ _MAKERS: dict[str, Callable[..., Layer]] = {
     "similarity": ImageLayer,
     "preview": Labels,
     "mask": Labels,
+    "found": Labels,
     "prediction": Labels,
     "labels": Labels,
     "uncertainty": ImageLayer,
@@ -48,6 +50,7 @@ _MAKERS: dict[str, Callable[..., Layer]] = {
 _TITLES = {
     "preview": "similar enough",
     "mask": "outline in hand",
+    "found": "objects found",
     "strokes": "painted examples",
     "queries": "similarity clicks",
     "clicks": "prompt clicks",

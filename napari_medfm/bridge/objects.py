@@ -155,19 +155,26 @@ class Objects:
         image, plane = here
 
         def done(found: NDArray[np.int32]) -> None:
-            self._use(lambda: desk.session.use_objects(image, found, plane=plane))
+            self.use(found, plane)
 
         self._all.begin(lambda: desk.session.segment_all.work(image, plane), done)
 
-    def _use(self, take: Callable[[], int]) -> None:
+    def use(self, found: NDArray[np.int32], plane: int | None) -> bool:
+        """Take objects of a plane, each under a number, in place of those there are."""
+        desk, image = self._desk, self._desk.image or ""
+        return self._use(lambda: desk.session.use_objects(image, found, plane=plane))
+
+    def _use(self, take: Callable[[], int]) -> bool:
         counts: list[int] = []
         self._put_away = None
-        if self._desk.act(lambda: counts.append(take())):
+        done = self._desk.act(lambda: counts.append(take()))
+        if done:
             self.selected = None
             self._desk.say(
                 f"{counts[0]} object{'s'[: counts[0] != 1]}. Choose a class, take "
                 "Click objects (O) and click a few of them"
             )
+        return done
 
     # Labels
 

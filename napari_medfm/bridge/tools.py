@@ -9,7 +9,15 @@ import numpy as np
 from napari.layers import Labels, Points, Shapes
 
 ToolName = Literal[
-    "similar", "box", "points", "examples", "brush", "lasso", "erase", "objects"
+    "similar",
+    "box",
+    "points",
+    "examples",
+    "brush",
+    "lasso",
+    "erase",
+    "objects",
+    "found",
 ]
 MARKING: frozenset[str] = frozenset({"examples", "brush", "lasso"})
 DRAGGED: frozenset[str] = frozenset({"box", "brush", "lasso"})

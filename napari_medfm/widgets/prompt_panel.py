@@ -1,10 +1,11 @@
-"""Step 3: one object, from a box or clicks."""
+"""Step 3: one object, from a box or clicks, and many at once."""
 
 from __future__ import annotations
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_medfm.bridge.desk import Desk
+from napari_medfm.widgets.many_view import ManyView
 from napari_medfm.widgets.parts import Hint, button, row
 
 
@@ -55,6 +56,7 @@ class PromptPanel(QWidget):
             "Follows the object to the planes before and after, as far as it goes.",
             desk.prompt.through_volume,
         )
+        self._many = ManyView(desk)
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         for part in (
@@ -62,6 +64,7 @@ class PromptPanel(QWidget):
             row(self._box, self._points, self._minus),
             row(self._accept, self._next),
             row(self._other, self._through),
+            self._many,
         ):
             layout.addWidget(part)
 
@@ -82,6 +85,7 @@ class PromptPanel(QWidget):
         flat = mask is not None and mask.data.ndim == 2
         self._through.setVisible(volume and some and flat)
         self._hint.setText(self._words(some))
+        self._many.refresh()
 
     def _words(self, some: bool) -> str:
         desk, mask = self._desk, self._desk.prompt.mask
