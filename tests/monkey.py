@@ -96,7 +96,9 @@ class Monkey:
             layer.scale = np.full(layer.ndim, self.rng.choice([0.5, 1, 2]))
 
     def do_tool(self):
-        self.desk.tools.toggle(self.any(["similar", "box", "points", "found", "examples"]))
+        self.desk.tools.toggle(
+            self.any(["similar", "box", "points", "found", "examples"])
+        )
 
     def do_similar(self):
         if self.ready:

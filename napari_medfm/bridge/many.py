@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medfm import segmenters
+from napari_medfm.bridge import looks
 from napari_medfm.bridge.asking import Ask
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.jobs import Work
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
 
 Labels = NDArray[np.int32]
-_NAMED = "all that the words name"
+_NAMED = "all that words name"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Many:
         if mask is not None:
             found.append(
                 Way(
-                    "all that look like the outline in hand",
+                    "all like the outline in hand",
                     lambda image, plane, _: session.segment_like.work(
                         image, plane=plane, mask=mask
                     ),
@@ -83,7 +84,7 @@ class Many:
         known = () if head is None else head.values
         found += [
             Way(
-                f"all of {one.name}, as predicted",
+                f"all {one.name}, as predicted",
                 lambda image, plane, _, name=one.name: session.segment_class.work(  # type: ignore[misc]
                     image, name, plane
                 ),
@@ -262,7 +263,15 @@ class Many:
         if kept is None:
             desk.mirror.hide(here[0], "found")
             return
-        desk.show("found", kept, here[1], opacity=0.55, editable=False)
+        desk.show(
+            "found",
+            kept,
+            here[1],
+            colormap=looks.outlines(looks.PREVIEW),
+            contour=2,
+            opacity=1.0,
+            editable=False,
+        )
 
 
 def _counted(count: int) -> str:

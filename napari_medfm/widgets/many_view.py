@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.many import Way
-from napari_medfm.widgets.parts import Hint, button, combo, row
+from napari_medfm.widgets.parts import Hint, button, combo, heading, row
 
 
 class ManyView(QWidget):
@@ -63,7 +63,8 @@ class ManyView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         for part in (
-            row(QLabel("Many at once"), self._way),
+            heading("Many at once"),
+            self._way,
             self._words,
             self._find_button,
             self._hint,

@@ -119,7 +119,7 @@ def test_all_of_a_class_become_that_class(desk):
     session.annotate("ct", "large", points=[LARGE, (95, 145)])
     session.annotate("ct", "background", points=[(5, 5), (70, 70), (135, 195)])
     session.fit("ridge")
-    look(desk, "all of large")
+    look(desk, "all large")
     assert desk.many.count >= 1
     desk.choose_class(1)
     desk.accept()

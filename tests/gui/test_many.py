@@ -73,7 +73,7 @@ def test_an_outline_offers_all_like_it(one):
     one.drag((18, 18), (42, 42))
     one.until(lambda: one.desk.prompt.mask is not None)
     one.qtbot.wait(50)
-    assert ways.currentText() == "all that look like the outline in hand"
+    assert ways.currentText() == "all like the outline in hand"
     one.press("Find them")
     one.until(lambda: one.desk.many.found is not None, timeout=60_000)
     assert one.desk.many.count == 6
