@@ -125,9 +125,19 @@ def _is_ours(path: Path, wanted: dict[str, Any]) -> bool:
 
 
 def _create(store: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Create the array, and return what its metadata say."""
-    import zarr
+    """Create the array, and return what its metadata say.
 
-    array = zarr.create_array(store, **wanted, config={"write_empty_chunks": True})
+    Blosc says a chunk's size in 32 bits: a damaged one cannot ask for terabytes, as one
+    of zstd alone can.
+    """
+    import zarr
+    from zarr.codecs import BloscCodec
+
+    array = zarr.create_array(
+        store,
+        **wanted,
+        compressors=BloscCodec(cname="zstd"),
+        config={"write_empty_chunks": True},
+    )
     found: dict[str, Any] = array.metadata.to_dict()
     return found

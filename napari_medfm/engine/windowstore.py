@@ -101,10 +101,12 @@ class WindowStore:
         except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
             _log.warning("Dropped a cell from the cache: %s", error)
             return None
-        if hashlib.sha256(tokens.data).hexdigest() != facts.get("tokens"):
+        pixels, told = facts.get("pixels", []), facts.get("tokens")
+        digest = hashlib.sha256(tokens.data).hexdigest()
+        if digest != told or not isinstance(pixels, list):
             _log.warning("Dropped a damaged cell from %s", self._folder)
             return None
-        self._digests[cell] = tuple(map(str, facts.get("pixels", ())))
+        self._digests[cell] = tuple(map(str, pixels))
         self._remember(cell, tokens)
         return tokens
 
@@ -119,7 +121,8 @@ class WindowStore:
             found = np.fromfile(path.with_suffix(".apart"), "<f2")
         except (OSError, BadFile):
             return None
-        if hashlib.sha256(found.data).hexdigest() != told:
+        whole = found.size % self._depth[1] == 0
+        if not whole or hashlib.sha256(found.data).hexdigest() != told:
             _log.warning("Dropped a damaged cell from %s", self._folder)
             return None
         self._apart[cell] = found.reshape(-1, self._depth[1])

@@ -114,6 +114,8 @@ def _check(path: Path, tif: TiffFile, series: TiffPageSeries) -> None:
     for part in pages:
         if part is None:
             continue
+        if not all(isinstance(length, int) for length in part.chunks):
+            raise BadFile(f"{path.name} is damaged: its tiles have no single size")
         check_size(path, math.prod(part.chunks) * series.dtype.itemsize)
         if len(part.dataoffsets) < math.prod(part.chunked):
             raise BadFile(

@@ -257,6 +257,37 @@ def test_a_segmentation_whose_numbers_are_of_odd_length(tmp_path):
         target.read(put(tmp_path, target.name, bytes(content)))
 
 
+def test_a_slide_whose_tiles_have_two_heights(tmp_path):
+    content = bytearray(slide(description="Aperio Image Library v11 32x32"))
+    with tifffile.TiffFile(io.BytesIO(content)) as tif:
+        at = tif.pages[0].tags["TileLength"].offset
+    content[at + 2 : at + 12] = struct.pack("<HIHH", 3, 2, 16, 16)
+    (tmp_path / "a.svs").write_bytes(content)
+    with pytest.raises(BadFile, match="no single size"):
+        read_image(tmp_path / "a.svs")
+
+
+@pytest.mark.parametrize("pixels", [3, None, True, 0.5, {"a": 1}])
+def test_a_cell_whose_digests_are_no_list_is_dropped(tmp_path, pixels):
+    target = targets()["windows"]
+    path = put(tmp_path, target.name, target.content)
+    (leaf,) = path.rglob("0.0.json")
+    leaf.write_text(json.dumps(json.loads(leaf.read_text()) | {"pixels": pixels}))
+    with pytest.raises(BadFile, match="dropped"):
+        target.read(path)
+
+
+def test_a_square_that_claims_to_be_terabytes(tmp_path):
+    target = targets()["squares"]
+    path = put(tmp_path, target.name, target.content)
+    (chunk,) = (p for p in path.rglob("c/1/0/0") if "every" not in str(p))
+    content = bytearray(chunk.read_bytes())
+    content[4:8] = b"\xff\xff\xff\x7f"
+    chunk.write_bytes(content)
+    with pytest.raises(BadFile, match="damaged"):
+        target.read(path)
+
+
 def odd_modality(content):
     """Give a DICOM file's modality a kind of value that there is not."""
     at = content.index(b"\x08\x00\x60\x00CS")
