@@ -51,12 +51,28 @@ def guarded_store(root: Path, facts: ArrayFacts) -> LocalStore:
                 raise ValueError("it was removed since it was opened")
             sharded = SHARDED in facts.packers
             if found is not None and not text and not sharded:
-                size = _unpacked(found.to_bytes(), facts.packers, limit)
+                content = found.to_bytes()
+                if "blosc" in facts.packers:
+                    _check_blosc(key, content, "crc32c" in facts.packers)
+                size = _unpacked(content, facts.packers, limit)
                 if size > limit + 1024:
                     raise ValueError(f"its part {key} unpacks to more than it may")
             return found
 
     return Guarded(home, read_only=True)
+
+
+def _check_blosc(key: str, content: bytes, summed: bool) -> None:
+    """Refuse a blosc frame that is not as long as it says: blosc reads on after it.
+
+    Parameters
+    ----------
+    summed
+        Whether a checksum of four bytes follows.
+    """
+    length = len(content) - 4 * summed
+    if length < 16 or struct.unpack_from("<I", content, 12)[0] != length:
+        raise ValueError(f"its part {key} is damaged")
 
 
 def _unpacked(content: bytes, packers: frozenset[str], limit: int) -> int:

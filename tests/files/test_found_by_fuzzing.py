@@ -281,10 +281,20 @@ def test_a_square_that_claims_to_be_terabytes(tmp_path):
     target = targets()["squares"]
     path = put(tmp_path, target.name, target.content)
     (chunk,) = (p for p in path.rglob("c/1/0/0") if "every" not in str(p))
-    content = bytearray(chunk.read_bytes())
-    content[4:8] = b"\xff\xff\xff\x7f"
-    chunk.write_bytes(content)
+    frame = bytes.fromhex("28b52ffde0") + (2**42).to_bytes(8, "little")
+    chunk.write_bytes(frame + chunk.read_bytes()[13:])
     with pytest.raises(BadFile, match="damaged"):
+        target.read(path)
+
+
+def test_a_store_whose_metadata_say_1_for_true_is_made_anew(tmp_path):
+    target = targets()["squares"]
+    path = put(tmp_path, target.name, target.content)
+    (described,) = path.glob("labels.zarr/zarr.json")
+    text = described.read_text()
+    assert "true" in text or "false" in text
+    described.write_text(text.replace("true", "1").replace("false", "0"))
+    with pytest.raises(BadFile, match="made anew"):
         target.read(path)
 
 

@@ -192,6 +192,18 @@ def test_a_bomb_is_not_unpacked(tmp_path, name):
         loaded.data[0]
 
 
+@pytest.mark.parametrize("said", [0, 15, 2**20, 2**31, 2**32 - 1])
+def test_a_blosc_chunk_that_is_not_as_long_as_it_says_is_never_unpacked(tmp_path, said):
+    path = make(tmp_path / "a.zarr", 2, compressors=numcodecs.Blosc())
+    loaded = read_image(path)
+    chunk = path / "s0" / "0.0.0"
+    content = bytearray(chunk.read_bytes())
+    content[12:16] = said.to_bytes(4, "little")
+    chunk.write_bytes(content)
+    with pytest.raises(BadFile, match="is damaged"):
+        loaded.data[0]
+
+
 @pytest.mark.parametrize(
     "change", [{"chunks": [2**20, 2**20, 6]}, {"shape": [0, 1, 2]}]
 )

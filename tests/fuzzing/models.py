@@ -73,7 +73,7 @@ def windows():
     with tempfile.TemporaryDirectory() as folder:
         store = EmbeddingStore(Path(folder)).windows(KEY, PLAN, (1, 8))
         for cell in ((0, 0), (1, 1)):
-            store.put(cell, RNG.normal(size=(2, 2, 1, 8)).astype(np.float16), "p")
+            store.put(cell, RNG.normal(size=(2, 2, 1, 8)).astype(np.float16), ("p",))
         return files_below(Path(folder) / KEY)
 
 
