@@ -27,6 +27,8 @@ _V2_CODECS = {
 _V3_CODECS = {"bytes", "blosc", "gzip", "zstd", "crc32c", "transpose"} | {
     f"numcodecs.{name}" for name in _V2_CODECS
 }
+# In a shard only zarr's own blosc is looked at before it unpacks.
+_IN_SHARDS = _V3_CODECS - {"numcodecs.blosc"}
 SHARDED = "sharding_indexed"
 _V3_TYPES = {
     "bool": "?",
@@ -145,7 +147,10 @@ def _v3_names(root: Path, codecs: list[Any], *, depth: int = 0) -> Iterator[str]
             yield from _v3_names(root, inner["codecs"], depth=1)
             yield from _v3_names(root, inner.get("index_codecs", []), depth=1)
             continue
-        yield _harmless(root, name, _V3_CODECS)
+        # In a shard only zarr's own blosc is looked at before it unpacks.
+        yield _harmless(
+            root, name, _V3_CODECS - ({"numcodecs.blosc"} if depth else set())
+        )
 
 
 def _harmless(root: Path, name: Any, known: set[str]) -> str:

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_medfm.readers._zarrblosc import check_frame
 from napari_medfm.readers._zarrguard import SHARDED, ArrayFacts
 
 if TYPE_CHECKING:
@@ -49,30 +50,17 @@ def guarded_store(root: Path, facts: ArrayFacts) -> LocalStore:
             found = await super().get(key, prototype, byte_range)
             if found is None and not home.is_dir():
                 raise ValueError("it was removed since it was opened")
-            sharded = SHARDED in facts.packers
+            sharded, summed = (x in facts.packers for x in (SHARDED, "crc32c"))
             if found is not None and not text and not sharded:
                 content = found.to_bytes()
                 if "blosc" in facts.packers:
-                    _check_blosc(key, content, "crc32c" in facts.packers)
+                    check_frame(content[:-4] if summed else content)
                 size = _unpacked(content, facts.packers, limit)
                 if size > limit + 1024:
                     raise ValueError(f"its part {key} unpacks to more than it may")
             return found
 
     return Guarded(home, read_only=True)
-
-
-def _check_blosc(key: str, content: bytes, summed: bool) -> None:
-    """Refuse a blosc frame that is not as long as it says: blosc reads on after it.
-
-    Parameters
-    ----------
-    summed
-        Whether a checksum of four bytes follows.
-    """
-    length = len(content) - 4 * summed
-    if length < 16 or struct.unpack_from("<I", content, 12)[0] != length:
-        raise ValueError(f"its part {key} is damaged")
 
 
 def _unpacked(content: bytes, packers: frozenset[str], limit: int) -> int:

@@ -16,6 +16,7 @@ from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.readers._guard import reading
 from napari_medfm.readers._lazy import Lazy
 from napari_medfm.readers._loaded import Loaded, ReaderSpec
+from napari_medfm.readers._zarrblosc import checked_blosc
 from napari_medfm.readers._zarrguard import facts_of, inside, read_json
 from napari_medfm.readers._zarrstore import guarded_store
 
@@ -136,7 +137,8 @@ def _level(root: Path, part: Mapping[str, Any], ndim: int) -> Any:
     if len(facts.shape) != ndim:
         raise ValueError(f"it names {ndim} axes, its array has {len(facts.shape)}")
     store = guarded_store(root, facts)
-    array = zarr.open_array(store, path=relative, mode="r")
+    with checked_blosc():
+        array = zarr.open_array(store, path=relative, mode="r")
     if array.shape != facts.shape:
         raise ValueError("its metadata contradict each other")
     return array

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle  # noqa: TID251
+import struct
 import zlib
 
 import numcodecs
@@ -200,8 +201,35 @@ def test_a_blosc_chunk_that_is_not_as_long_as_it_says_is_never_unpacked(tmp_path
     content = bytearray(chunk.read_bytes())
     content[12:16] = said.to_bytes(4, "little")
     chunk.write_bytes(content)
-    with pytest.raises(BadFile, match="is damaged"):
+    with pytest.raises(BadFile, match="packed by blosc is damaged"):
         loaded.data[0]
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [(12, 0), (12, 2**20), (12, 2**32 - 1), (4, 2**30), (4, 2**32 - 1)]
+)
+def test_a_blosc_chunk_in_a_shard_is_looked_at_too(tmp_path, at, said):
+    blosc, shards = zarr.codecs.BloscCodec(), (len(VOLUME), 32, 48)
+    path = make(tmp_path / "a.zarr", shards=shards, compressors=blosc)
+    np.testing.assert_array_equal(np.asarray(read_image(path).data), VOLUME)
+    shard = path / "s0" / "c" / "0" / "0" / "0"
+    content = bytearray(shard.read_bytes())
+    index = len(content) - 4 - 16 * 6
+    for k in range(6):
+        offset, length = struct.unpack_from("<QQ", content, index + 16 * k)
+        assert int.from_bytes(content[offset + 12 : offset + 16], "little") == length
+        content[offset + at : offset + at + 4] = said.to_bytes(4, "little")
+    shard.write_bytes(content)
+    loaded = read_image(path)
+    for size in (16, 48):
+        with pytest.raises(BadFile, match="packed by blosc"):
+            np.asarray(loaded.data[:, :size, :size])
+
+
+def test_our_blosc_is_for_the_reader_alone(tmp_path):
+    before = zarr.config.get("codecs.blosc")
+    read_image(make(tmp_path / "a.zarr"))
+    assert zarr.config.get("codecs.blosc") == before
 
 
 @pytest.mark.parametrize(

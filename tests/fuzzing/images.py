@@ -268,7 +268,7 @@ def structures(image):
     return stream.getvalue()
 
 
-def packed_zarr(version):
+def packed_zarr(version, **more):
     """An OME-Zarr image whose chunks are packed; 0.4 in zarr 2, or 0.5 in shards."""
     axes = [{"name": n, "type": "space", "unit": "millimeter"} for n in "zyx"]
     step = {"type": "scale", "scale": [2.0, 0.5, 0.5]}
@@ -283,7 +283,7 @@ def packed_zarr(version):
             "chunks": (2, 12, 14),
         }
     else:
-        packing = {"chunks": (1, 6, 7), "shards": (3, 12, 14)}
+        packing = {"chunks": (1, 6, 7), "shards": (3, 12, 14), **more}
     with tempfile.TemporaryDirectory() as folder:
         group = zarr.open_group(folder, mode="w", zarr_format=version)
         facts = {"multiscales": [image]}
@@ -331,6 +331,12 @@ def image_targets():
         "ome-zarr": Target("a.ome.zarr", written("a.ome.zarr", volume(), LABELS), read),
         "ome-zarr-2": Target("a.zarr", packed_zarr(2), read, (".zattrs", "0/.zarray")),
         "ome-zarr-sharded": Target("a.zarr", packed_zarr(3), read, ("0/zarr.json",)),
+        "ome-zarr-blosc": Target(
+            "a.zarr",
+            packed_zarr(3, compressors=zarr.codecs.BloscCodec()),
+            read,
+            ("0/zarr.json",),
+        ),
     }
 
 
