@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QVBoxLayout
+from typing_extensions import override
 
 from napari_medfm.bridge.desk import Desk
 from napari_medfm.bridge.many import Way
-from napari_medfm.widgets.parts import Hint, button, combo, heading, row
+from napari_medfm.widgets.parts import Hint, LatePanel, button, combo, heading, row
 
 
-class ManyView(QWidget):
+class ManyView(LatePanel):
     """Asks for many objects; drops, takes or classifies those that were found."""
 
     def __init__(self, desk: Desk) -> None:
@@ -73,7 +74,8 @@ class ManyView(QWidget):
         ):
             layout.addWidget(part)
 
-    def refresh(self) -> None:
+    @override
+    def show_state(self) -> None:
         """Show which ways there are, and what was found."""
         many = self._desk.many
         titles = [way.title for way in many.ways]
