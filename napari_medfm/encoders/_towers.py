@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_medfm.core.specs import EncoderSpec
 from napari_medfm.encoders._joint import JointEncoder
 from napari_medfm.encoders._network import Network, Weights
-from napari_medfm.encoders._texts import Words
 from napari_medfm.encoders._timm import Timm
 from napari_medfm.engine.packages import optional
+from napari_medfm.engine.textnumbers import Words
 from napari_medfm.engine.torchload import import_torch
 
 if TYPE_CHECKING:

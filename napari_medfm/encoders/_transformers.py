@@ -15,8 +15,8 @@ from napari_medfm.core.errors import BadFile
 from napari_medfm.core.specs import EncoderSpec
 from napari_medfm.encoders._joint import JointEncoder, attention_values
 from napari_medfm.encoders._network import Network, TorchEncoder, Weights
-from napari_medfm.encoders._texts import Words
 from napari_medfm.engine.packages import optional
+from napari_medfm.engine.textnumbers import Words
 from napari_medfm.engine.torchload import import_torch
 
 if TYPE_CHECKING:

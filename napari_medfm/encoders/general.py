@@ -17,9 +17,9 @@ from napari_medfm.encoders._entry import (
     use,
     vit,
 )
-from napari_medfm.encoders._texts import Words
 from napari_medfm.encoders._timm import Timm
 from napari_medfm.encoders._transformers import Transformers
+from napari_medfm.engine.textnumbers import Words
 
 _NATURAL = "Trained on natural pictures, not on medical ones"
 _NAMES = {"S": "small", "B": "base", "L": "large", "g": "giant", "H": "huge-plus"}

@@ -28,9 +28,9 @@ from napari_medfm.encoders._entry import (
 )
 from napari_medfm.encoders._network import Network
 from napari_medfm.encoders._openclip import OpenClip
-from napari_medfm.encoders._texts import Words
 from napari_medfm.encoders._timm import Timm
 from napari_medfm.encoders._towers import ImageAndBert
+from napari_medfm.engine.textnumbers import Words
 
 _FUNDUS = use("Features of colour fundus photographs")
 _OCT = use("Features of OCT B-scans")

@@ -26,12 +26,12 @@ from napari_medfm.encoders._entry import (
 )
 from napari_medfm.encoders._network import Network
 from napari_medfm.encoders._openclip import OpenClip
-from napari_medfm.encoders._texts import Words
 from napari_medfm.encoders._timm import Timm
 from napari_medfm.encoders._towers import ImageAndBert
 from napari_medfm.encoders._transformers import Transformers
 from napari_medfm.encoders.general import clip_config, siglip_config
 from napari_medfm.encoders.pathology_texts import OPEN_CLIP_NAMES
+from napari_medfm.engine.textnumbers import Words
 
 _CHEST = use("Features of frontal chest X-rays")
 _CHEST_TEXT = use("Chest X-rays and English texts in one space")

@@ -116,8 +116,7 @@ class SamLike:
         """
         import torch
 
-        if crop.ndim != 3 or crop.shape[2] != 3 or not crop.size:
-            raise BadInput(f"A crop is (rows, cols, 3), got {crop.shape}")
+        check_crop(crop)
         height, width = crop.shape[0], crop.shape[1]
         shape = self._input_shape(height, width)
         with torch.inference_mode():
@@ -231,6 +230,18 @@ class SamLike:
             mode="bilinear",
             align_corners=False,
         )
+
+
+def check_crop(crop: NDArray[np.float32]) -> None:
+    """Refuse what is no RGB picture.
+
+    Raises
+    ------
+    BadInput
+        If it is none.
+    """
+    if crop.ndim != 3 or crop.shape[2] != 3 or not crop.size:
+        raise BadInput(f"A crop is (rows, cols, 3), got {crop.shape}")
 
 
 def fill(network: Any, tensors: Mapping[str, Any], what: str) -> Any:

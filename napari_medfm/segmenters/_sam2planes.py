@@ -13,6 +13,7 @@ from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.specs import Decoded, SegmenterSpec
 from napari_medfm.engine.device import device_of
+from napari_medfm.engine.samlike import check_crop
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,8 @@ class Sam2Planes:
         """
         import torch
 
-        pixels = self._picture(crop)
+        check_crop(crop)
+        pixels = self._pixels(crop)
         with torch.inference_mode():
             maps = self._network.get_image_embeddings(pixels)
         return Sam2Embedding(tuple(maps), (crop.shape[0], crop.shape[1]))
@@ -113,11 +115,6 @@ class Sam2Planes:
             )
         arrays = (t.float().cpu().numpy() for t in (logits, scores, low))
         return Decoded(*arrays)
-
-    def _picture(self, crop: NDArray[np.float32]) -> Any:
-        if crop.ndim != 3 or crop.shape[2] != 3 or not crop.size:
-            raise BadInput(f"A crop is (rows, cols, 3), got {crop.shape}")
-        return self._pixels(crop)
 
     def _pixels(self, crop: NDArray[np.float32]) -> Any:
         """Tensor (1, 3, size, size), normalised."""

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medfm.core.errors import BadInput, MissingWeights
+from napari_medfm.core.errors import BadInput
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.specs import Found, SegmenterSpec, Source
 from napari_medfm.engine.packages import optional
-from napari_medfm.engine.samlike import fill, whole_model
+from napari_medfm.engine.samlike import check_crop, fill, whole_model
+from napari_medfm.engine.textnumbers import TOKENIZER, Words
 from napari_medfm.engine.torchload import import_torch
 from napari_medfm.segmenters._sam2planes import Sam2Embedding, Sam2Planes
 from napari_medfm.segmenters._spec import ALL
 
-TOKENIZER = "tokenizer.json"
 _WORDS = 32
 # The text that stands for examples alone, as in training.
 _EXAMPLES_ALONE = "visual"
@@ -116,7 +116,8 @@ class Sam3Segmenter(Sam2Planes):
         """
         import torch
 
-        pixels = self._picture(crop)
+        check_crop(crop)
+        pixels = self._pixels(crop)
         network = self._network
         with torch.inference_mode():
             tokens = network.vision_encoder.backbone(pixels).last_hidden_state
@@ -221,8 +222,8 @@ def build(spec: SegmenterSpec, **small: Mapping[str, Any]) -> tuple[Any, Any]:
     Parameters
     ----------
     small
-        Settings in place of the model's own: ``backbone``, ``vision``, ``text``,
-        ``layers`` (of geometry encoder, and detector) and ``decoder``.
+        Settings in place of the model's own: ``backbone``, ``text``, and ``layers`` (of
+        geometry encoder and detector).
     """
     import_torch()
     package = optional("transformers", spec.title)
@@ -232,9 +233,7 @@ def build(spec: SegmenterSpec, **small: Mapping[str, Any]) -> tuple[Any, Any]:
     sizes = [[n * grid, n * grid] for n in (4, 2, 1)]
 
     def vision(**facts: Any) -> Any:
-        return package.Sam3VisionConfig(
-            **{"backbone_feature_sizes": sizes, **small.get("vision", {}), **facts}
-        )
+        return package.Sam3VisionConfig(backbone_feature_sizes=sizes, **facts)
 
     facts = package.Sam3Config().to_dict()["text_config"]
     text = package.CLIPTextConfig(**{**facts, **small.get("text", {})})
@@ -245,7 +244,7 @@ def build(spec: SegmenterSpec, **small: Mapping[str, Any]) -> tuple[Any, Any]:
         geometry_encoder_config=package.Sam3GeometryEncoderConfig(**layers),
         detr_encoder_config=package.Sam3DETREncoderConfig(**layers),
         detr_decoder_config=package.Sam3DETRDecoderConfig(**layers),
-        mask_decoder_config=package.Sam3MaskDecoderConfig(**small.get("decoder", {})),
+        mask_decoder_config=package.Sam3MaskDecoderConfig(),
     )
     detector = package.Sam3Model(config)
     bare = package.Sam3ViTConfig(**{**trunk, "num_hidden_layers": 1})
@@ -288,9 +287,11 @@ def load(spec: SegmenterSpec, path: Path, device: str | None) -> Sam3Segmenter:
     digest = weights_hash(path, tensors)
     fill(detector, first, spec.title)
     fill(tracker, second, spec.title)
-    return Sam3Segmenter(
-        spec, detector, tracker, digest, device, reader(path.parent, spec.title)
-    )
+
+    def read(text: str) -> Any:  # clicks and boxes need no tokenizer
+        return Words("file", _WORDS).reader(path.parent, spec.title)([text])
+
+    return Sam3Segmenter(spec, detector, tracker, digest, device, read)
 
 
 def _part(
@@ -305,32 +306,3 @@ def _part(
             if name.startswith(prefix) and known in wanted:
                 found[known] = tensor
     return found
-
-
-def reader(folder: Path, what: str) -> Callable[[str], Any]:
-    """Return a function that turns a text into numbers (1, 32).
-
-    The tokenizer's file is looked for when the first text is read: clicks and boxes
-    need none.
-
-    Raises
-    ------
-    MissingWeights
-        From the function, if the file is not beside the weights.
-    """
-
-    def read(text: str) -> Any:
-        import torch
-
-        path = folder / TOKENIZER
-        if not path.is_file():
-            raise MissingWeights(
-                f"{what}: its {TOKENIZER} is not in {folder}, so words cannot be read. "
-                "Fetch the model again, or put that file of its page there"
-            )
-        tokenizer = optional("tokenizers", what).Tokenizer.from_file(str(path))
-        tokenizer.enable_truncation(_WORDS)
-        tokenizer.enable_padding(length=_WORDS)
-        return torch.tensor([tokenizer.encode(text).ids])
-
-    return read

@@ -11,6 +11,7 @@ from napari_medfm.core.specs import Tracker
 from napari_medfm.segmenters import sam2, sam2_memory
 from napari_medfm.segmenters._sam2layout import transformers_layout
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SIDE = 64
 SPEC = replace(
     next(spec for spec in sam2.SPECS if spec.name == "medsam2"), input_size=SIDE
@@ -22,16 +23,6 @@ SMALL = {
 }
 LAYOUT = Path(__file__).with_name("sam2_layout.txt")
 SHAPE = (50, 44)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

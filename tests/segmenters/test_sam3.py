@@ -12,6 +12,7 @@ from napari_medfm.core.geometry import Box
 from napari_medfm.core.specs import ConceptSegmenter, Tracker
 from napari_medfm.segmenters import sam3
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SIDE = 112
 BUILD = sam3.build
 SPEC = replace(sam3.SPEC, input_size=SIDE)
@@ -37,16 +38,6 @@ SMALL = {
     },
     "layers": {"num_layers": 2, "intermediate_size": 64},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

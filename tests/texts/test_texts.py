@@ -9,7 +9,7 @@ import pytest
 from napari_medfm import Session, encoders
 from napari_medfm.core.errors import BadInput
 from napari_medfm.encoders._network import Weights
-from napari_medfm.encoders._texts import Words
+from napari_medfm.engine.textnumbers import Words
 from napari_medfm.engine.texts import shares_of, text_map, vectors_of
 from tests.toys import ENCODER, ToyEncoder
 
