@@ -132,10 +132,5 @@ def hint_on(
         positives=crop.resize.to_model(prompt.positives),
         negatives=crop.resize.to_model(prompt.negatives),
         guide=seen,
-        open_sides=(
-            box.row0 > 0,
-            box.row1 < plane_shape[0],
-            box.col0 > 0,
-            box.col1 < plane_shape[1],
-        ),
+        open_sides=crop.open_sides(plane_shape),
     )

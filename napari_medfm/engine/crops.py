@@ -23,6 +23,7 @@ from napari_medfm.core.specs import Segmenter
 MARGIN = 3.0
 FLOOR = 0.75
 _RASTER = 4
+Sides = tuple[bool, bool, bool, bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,16 @@ class Crop:
         scale = (self.shape[0] / self.box.height, self.shape[1] / self.box.width)
         return Resize((self.box.row0, self.box.col0), scale)
 
+    def open_sides(self, plane_shape: tuple[int, int]) -> Sides:
+        """Where the plane goes on: above, below, to the left, to the right."""
+        box = self.box
+        return (
+            box.row0 > 0,
+            box.row1 < plane_shape[0],
+            box.col0 > 0,
+            box.col1 < plane_shape[1],
+        )
+
     def to_crop(self, boxes: list[Box]) -> list[Box]:
         """Boxes of the plane in the crop's own pixels."""
         (row, col), (down, right) = self.resize.origin, self.resize.scale
@@ -69,6 +80,12 @@ class Crop:
         if seen.shape == shape:
             return seen
         return resized(seen[..., None].astype(np.float32), shape)[..., 0]
+
+
+def cut_sides(mask: NDArray[np.bool_], open_sides: Sides) -> int:
+    """Count the open sides of a crop that a mask touches: the object may go on."""
+    touched = mask[0].any(), mask[-1].any(), mask[:, 0].any(), mask[:, -1].any()
+    return sum(bool(t) and o for t, o in zip(touched, open_sides, strict=True))
 
 
 class CropCache:

@@ -69,9 +69,7 @@ def everything(
         int32 (rows, cols): 0 is nothing, 1 ... n the objects, the surest first.
     """
     shape = (rgb.shape[0], rgb.shape[1])
-    whole = Box(0, 0, *shape)
-    tiles = tiles_of(shape, segmenter.spec.input_size)
-    tiles = tiles if whole in tiles else [whole, *tiles]
+    tiles = parts_of(shape, segmenter.spec.input_size)
     clicks = seeds is not None or "points" in segmenter.spec.prompts
     found: list[Candidate] = []
     for number, tile in enumerate(tiles):
@@ -158,6 +156,12 @@ def labels_of(
         value += 1
         labels[free] = value
     return labels
+
+
+def parts_of(shape: tuple[int, int], size: int) -> list[Box]:
+    """The plane as a whole, and, where it is larger, its tiles of this side."""
+    whole, tiles = Box(0, 0, *shape), tiles_of(shape, size)
+    return tiles if whole in tiles else [whole, *tiles]
 
 
 def tiles_of(shape: tuple[int, int], size: int) -> list[Box]:

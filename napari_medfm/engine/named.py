@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.jobs import Progress, Steps
 from napari_medfm.core.specs import ConceptSegmenter
-from napari_medfm.engine.crops import Crop, CropCache
-from napari_medfm.engine.everything import labels_of, tiles_of
+from napari_medfm.engine.crops import Crop, CropCache, cut_sides
+from napari_medfm.engine.everything import labels_of, parts_of
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,10 @@ def described(
         int32 (rows, cols): 0 is nothing, 1 ... n the objects, the surest first.
     """
     shape = (rgb.shape[0], rgb.shape[1])
-    whole = Box(0, 0, *shape)
-    parts = [
-        part for part in tiles_of(shape, segmenter.spec.input_size) if part != whole
-    ]
+    parts = parts_of(shape, segmenter.spec.input_size)
     pieces: list[_Piece] = []
-    for number, part in enumerate([whole, *parts]):
-        yield Progress(number, len(parts) + 1, f"part {number + 1} of {len(parts) + 1}")
+    for number, part in enumerate(parts):
+        yield Progress(number, len(parts), f"part {number + 1} of {len(parts)}")
         examples, meant = wanted.within(part)
         if not wanted.text and not any(meant):
             continue
@@ -107,14 +104,11 @@ def _pieces_of(
     shape: tuple[int, int],
 ) -> Iterator[_Piece]:
     """Bring answers to the plane, but for those that the part's edge cuts."""
-    box = crop.box
-    open_sides = box.row0 > 0, box.row1 < shape[0], box.col0 > 0, box.col1 < shape[1]
+    box, open_sides = crop.box, crop.open_sides(shape)
     for seen, score in zip(logits, scores, strict=True):
         mask = crop.to_pixels(seen) > 0
-        touched = mask[0].any(), mask[-1].any(), mask[:, 0].any(), mask[:, -1].any()
         around = Box.around(mask)
-        cut = any(t and o for t, o in zip(touched, open_sides, strict=True))
-        if around is None or cut:
+        if around is None or cut_sides(mask, open_sides):
             continue
         rows, cols = around.slices
         place = Box(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.geometry import Box, pixel_index
 from napari_medfm.core.specs import Segmenter
-from napari_medfm.engine.crops import Crop
+from napari_medfm.engine.crops import Crop, Sides, cut_sides
 from napari_medfm.engine.flood import stable_boxes
 from napari_medfm.engine.stability import stability
 from napari_medfm.engine.tidy import tidied
@@ -54,7 +54,7 @@ class Hint:
     positives: NDArray[np.float64]
     negatives: NDArray[np.float64]
     guide: NDArray[np.float32] | None = None
-    open_sides: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    open_sides: Sides = (False, False, False, False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,8 +234,7 @@ def _judged(
         return None
     firm = float(stability(np.where(mask | (logits < 0), logits, -np.inf)))
     own = _box_of(mask)
-    touched = mask[0].any(), mask[-1].any(), mask[:, 0].any(), mask[:, -1].any()
-    cut = sum(bool(t) and o for t, o in zip(touched, hint.open_sides, strict=True))
+    cut = cut_sides(mask, hint.open_sides)
     agreement = 0.0
     if hint.guide is not None:
         agreement = float(hint.guide[mask].mean() - hint.guide[~mask].mean())
