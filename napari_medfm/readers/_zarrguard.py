@@ -147,10 +147,7 @@ def _v3_names(root: Path, codecs: list[Any], *, depth: int = 0) -> Iterator[str]
             yield from _v3_names(root, inner["codecs"], depth=1)
             yield from _v3_names(root, inner.get("index_codecs", []), depth=1)
             continue
-        # In a shard only zarr's own blosc is looked at before it unpacks.
-        yield _harmless(
-            root, name, _V3_CODECS - ({"numcodecs.blosc"} if depth else set())
-        )
+        yield _harmless(root, name, _IN_SHARDS if depth else _V3_CODECS)
 
 
 def _harmless(root: Path, name: Any, known: set[str]) -> str:

@@ -200,8 +200,8 @@ def _series_of(folder: Path) -> _Series:
     return found
 
 
-def header_of(path: Path) -> Any:
-    """Return all tags of a file but its pixels.
+def header_of(path: Path) -> tuple[str, Any]:
+    """Return the modality of a file, and all its tags but its pixels.
 
     Raises
     ------
@@ -213,7 +213,8 @@ def header_of(path: Path) -> Any:
     _check_installed(path)
     with reading(path, *dicom_errors()):
         check_deflated(path)
-        return pydicom.dcmread(path, stop_before_pixels=True)
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        return _text(header, "Modality"), header
 
 
 def _dataset(path: Path) -> Any:

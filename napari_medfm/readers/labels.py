@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from napari_medfm.core.errors import BadFile, BadInput
 from napari_medfm.core.image import Image
-from napari_medfm.engine.dicomfiles import dicom_errors
 from napari_medfm.readers import read_image, reader_of
 from napari_medfm.readers._guard import check_size, reading
 from napari_medfm.readers._names import Named, names_of
@@ -63,7 +62,7 @@ def read_labels(path: Path, image: Image, *, anywhere: bool = False) -> ReadLabe
     BadFile
         If the file is damaged.
     """
-    from napari_medfm.readers import _coco, _dicomseg, _geojson, _rtstruct
+    from napari_medfm.readers import _coco, _dicomseg, _geojson, _rtstruct, dicom
 
     if not path.exists():
         raise BadInput(f"There is no file {path}")
@@ -80,7 +79,7 @@ def read_labels(path: Path, image: Image, *, anywhere: bool = False) -> ReadLabe
                 image, read(path, document, image), "GeoJSON" if geojson else "COCO"
             )
     if path.is_file() and reader_of(path).name == "dicom":
-        kind, dataset = _dicom(path)
+        kind, dataset = dicom.header_of(path)
         if kind == "SEG":
             return _stacked(
                 image, _dicomseg.masks_of(path, dataset, image), "DICOM-SEG"
@@ -128,14 +127,6 @@ def _label_map(path: Path, image: Image, *, anywhere: bool) -> ReadLabels:
     return ReadLabels(
         placed.astype(np.uint32), names_of(path), loaded.metadata["format"]
     )
-
-
-def _dicom(path: Path) -> tuple[str, Any]:
-    from napari_medfm.readers.dicom import header_of
-
-    header = header_of(path)
-    with reading(path, *dicom_errors()):
-        return str(header.get("Modality", "")), header
 
 
 def _document(path: Path) -> Mapping[str, Any]:
