@@ -24,6 +24,7 @@ from napari_medfm.core.labels import Annotation, LabelClass
 from napari_medfm.core.results import Mask, Prediction
 from napari_medfm.core.specs import Encoder, ModelSpec, Segmenter
 from napari_medfm.core.state import Labelling
+from napari_medfm.engine.cacheplace import EMBEDDINGS
 from napari_medfm.engine.weights import cache_folder
 from napari_medfm.project.draft import keep_draft
 from napari_medfm.project.keeping import Project, bound_to
@@ -114,7 +115,7 @@ class Session:
         self.workspace = Workspace(
             self.encoder_model(encoder),
             self.segmenter_model(segmenter),
-            cache_folder(self._options["cache_dir"]) / "embeddings",
+            cache_folder(self._options["cache_dir"]) / EMBEDDINGS,
             self._encoder_here,
             whole_of(undo_bytes, "undo_bytes", 0, 2**50),
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_medfm import segmenters
 from napari_medfm.bridge import looks
 from napari_medfm.bridge.asking import Ask
+from napari_medfm.commands.say import counted
 from napari_medfm.core.geometry import Box
 from napari_medfm.core.jobs import Work
 from napari_medfm.core.results import Mask
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
 
 Labels = NDArray[np.int32]
-_NAMED = "all that words name"
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,14 @@ class Way:
         Plans the work for an image, a plane and the words written.
     class_name
         The class they are of; None if the user says.
+    needs_words
+        Whether the user says in words what is meant.
     """
 
     title: str
     plan: Callable[[str, int | None, str], Work[Labels]]
     class_name: str | None = None
-
-    @property
-    def needs_words(self) -> bool:
-        """Whether the user says in words what is meant."""
-        return self.title == _NAMED
+    needs_words: bool = False
 
 
 class Many:
@@ -79,7 +77,7 @@ class Many:
                 )
             )
         if self._knows_words:
-            found.append(Way(_NAMED, self._named))
+            found.append(Way("all that words name", self._named, needs_words=True))
         head = session.labelling.head
         known = () if head is None else head.values
         found += [
@@ -143,7 +141,7 @@ class Many:
                 desk.tools.arm("found")
             self.render()
             desk.say(
-                f"{_counted(count)} found. Click what is wrong; Enter takes the rest"
+                f"{_objects(count)} found. Click what is wrong; Enter takes the rest"
                 if count
                 else "Nothing was found in this way"
             )
@@ -194,7 +192,7 @@ class Many:
     def _drop(self, found: Labels, numbers: frozenset[int]) -> None:
         self._dropped = found, numbers
         self.render()
-        self._desk.say(f"{_counted(self.count)} kept. A click brings one back")
+        self._desk.say(f"{_objects(self.count)} kept. A click brings one back")
         self._desk.changed.emit()
 
     @property
@@ -230,7 +228,7 @@ class Many:
         )
         if done:
             self.put_aside()
-            desk.say(f"{_counted(count)} labelled as {name}. Undo with Ctrl+Z")
+            desk.say(f"{_objects(count)} labelled as {name}. Undo with Ctrl+Z")
         return done
 
     def classify(self) -> None:
@@ -274,5 +272,5 @@ class Many:
         )
 
 
-def _counted(count: int) -> str:
-    return "1 object" if count == 1 else f"{count} objects"
+def _objects(count: int) -> str:
+    return counted(range(count), "object")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medfm.bridge.asking import Ask
 from napari_medfm.bridge.dialogs import Question
-from napari_medfm.commands.say import size
+from napari_medfm.commands.say import size, told
 from napari_medfm.core.errors import Cancelled, MedfmError
 from napari_medfm.core.jobs import Progress, Steps, Work
 from napari_medfm.engine.cacheplace import (
@@ -140,9 +140,7 @@ class Preferring:
         answer = desk.projects.dialogs.choose(
             Question(
                 "Change the cache folder?",
-                f"{old}\nholds weights of {held.models} models "
-                f"({size(held.weights)}) and {held.entries} embeddings "
-                f"({size(held.embeddings)}).\n\nMoved to {new}, all are found there. "
+                f"{old}\nholds {told(held)}.\n\nMoved to {new}, all are found there. "
                 "Left where they are, weights have to be fetched or imported again, "
                 "and embeddings are computed again; nothing is deleted.",
                 (("move", "Move them"), ("leave", "Leave them there")),

@@ -13,6 +13,7 @@ from napari_medfm.core.errors import MedfmError
 from napari_medfm.core.jobs import Steps
 
 if TYPE_CHECKING:
+    from napari_medfm.engine.cacheplace import Holdings
     from napari_medfm.session import Session
 
 R = TypeVar("R")
@@ -55,6 +56,14 @@ def size(count: float) -> str:
 def counted(things: Sequence[object], name: str) -> str:
     """Say how many there are: "2 clicks", "1 click"."""
     return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
+def told(held: Holdings) -> str:
+    """Say what a cache holds."""
+    return (
+        f"weights of {held.models} models ({size(held.weights)}) and {held.entries} "
+        f"embeddings ({size(held.embeddings)})"
+    )
 
 
 def finish(steps: Steps[R], title: str) -> R:

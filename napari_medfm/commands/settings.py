@@ -6,7 +6,16 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from napari_medfm.commands import options
-from napari_medfm.commands.say import UsageError, agreed, finish, say, size, table, warn
+from napari_medfm.commands.say import (
+    UsageError,
+    agreed,
+    finish,
+    say,
+    size,
+    table,
+    told,
+    warn,
+)
 from napari_medfm.engine.preferences import (
     KEYS,
     Settled,
@@ -155,7 +164,6 @@ def _what_stays(old: Path) -> None:
     held = finish(holdings(old), "Counting")
     if held.models or held.entries:
         say(
-            f"{old} keeps weights of {held.models} models ({size(held.weights)}) and "
-            f"{held.entries} embeddings ({size(held.embeddings)}): they are not looked "
-            "at any more. Set it back, and set the new one with --move to bring them"
+            f"{old} keeps {told(held)}: they are not looked at any more. Set it back, "
+            "and set the new one with --move to bring them"
         )

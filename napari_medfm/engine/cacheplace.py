@@ -128,16 +128,17 @@ def move_cache(old: Path, new: Path) -> Steps[Moved]:
     check_writable(new)
     things = [(path, new / kind / path.name) for kind, path in _things(old)]
     sizes = [_size(path) for path, _ in things]
+    total = sum(sizes)
     if old.exists() and old.stat().st_dev != new.stat().st_dev:
-        need_room(new, sum(sizes))
+        need_room(new, total)
     done, left = 0, []
     for (source, target), nbytes in zip(things, sizes, strict=True):
-        yield Progress(done, max(1, sum(sizes)), f"moving {source.name[:40]}")
+        yield Progress(done, max(1, total), f"moving {source.name[:40]}")
         if os.path.lexists(target) or source.is_symlink():
             left.append(str(source.relative_to(old)))
             continue
         try:
-            yield from _moved(source, target, done, sum(sizes))
+            yield from _moved(source, target, done, total)
         except OSError as error:
             raise WriteFailed(
                 f"Could not move {source} to {target.parent}: "
