@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from napari.components import ViewerModel
 from toys import ToyEncoder, ToySegmenter
 
@@ -21,3 +22,11 @@ def desk_on(data, runner=None, **layer):
 def shown(desk, role):
     """The layer that shows a role, if one does."""
     return desk.mirror.layer(desk.image, role)
+
+
+def in_view(desk, position):
+    """Whether a position of the image in hand is well inside what the view shows."""
+    camera = desk.viewer.scene.camera
+    world = desk.binding.layer(desk.image).data_to_world(position)[-2:]
+    reach = np.asarray(desk.viewer.canvas.size) / (2 * camera.zoom)
+    return bool((abs(world - np.asarray(camera.center)[-2:]) < reach).all())

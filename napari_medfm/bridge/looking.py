@@ -12,11 +12,16 @@ from napari_medfm.bridge import looks
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
 
+_WELL_INSIDE = 0.85
+"""As a share of the way from the middle of the view to its edge."""
+
 
 def look_at(
     desk: Desk, image: str, plane: int | None, position: Sequence[float]
 ) -> bool:
-    """Bring a place to the middle of the view, with a ring around it.
+    """Bring a place into view, with a ring around it.
+
+    What is well inside the view already does not move it.
 
     Parameters
     ----------
@@ -55,8 +60,11 @@ def _move(viewer: Any, layer: Any, index: Sequence[float]) -> None:
     for axis, value in enumerate(world):
         if first + axis not in dims.displayed:
             dims.set_point(first + axis, float(value))
-    shown = [float(world[axis - first]) for axis in dims.displayed[-2:]]
-    camera.center = (*tuple(camera.center)[:-2], *shown)
+    shown = np.array([world[axis - first] for axis in dims.displayed[-2:]])
+    reach = np.asarray(viewer.canvas.size, float) / (2 * max(camera.zoom, 1e-12))
+    away = np.abs(shown - np.asarray(camera.center, float)[-2:])
+    if dims.ndisplay != 2 or (away > _WELL_INSIDE * reach).any():
+        camera.center = (*tuple(camera.center)[:-2], *map(float, shown))
 
 
 def _point_at(desk: Desk, index: Sequence[float]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import os
 import re
 import threading
@@ -29,6 +30,9 @@ from napari_medfm.engine.windowstore import WindowStore
 _GIB = 1 << 30
 _IN_MEMORY = 2 * _GIB
 _STALE = 24 * 3600
+_MEASURE_AGAIN = 60.0
+"""Seconds after which a folder is measured again, since other programs write there."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +54,7 @@ class EmbeddingStore:
         self.max_bytes = max_bytes
         self._memory: OrderedDict[str, Embedding] = OrderedDict()
         self._lock = threading.Lock()
+        self._held, self._added, self._measured = 0, 0, -math.inf
 
     def get(self, key: str) -> Embedding | None:
         """Return an embedding, or None where there is none that can be trusted.
@@ -82,7 +87,8 @@ class EmbeddingStore:
         folder = self._folder(self.root, embedding.key)
         try:
             write_entry(folder, embedding)
-            self._shrink(folder)
+            if not self._has_room(size_of(folder)):
+                self._shrink(folder)
         except OSError as error:
             _log.warning("Could not keep an embedding in %s: %s", self.root, error)
             self._remember(embedding)
@@ -117,6 +123,16 @@ class EmbeddingStore:
             while size > limit and len(self._memory) > 1:
                 size -= self._memory.popitem(last=False)[1].layers.nbytes
 
+    def _has_room(self, nbytes: int) -> bool:
+        """Whether a new entry fits for sure, so that the folder need not be measured.
+
+        What is added counts twice: another program may have added as much.
+        """
+        with self._lock:
+            self._added += nbytes
+            recent = time.monotonic() - self._measured < _MEASURE_AGAIN
+            return recent and self._held + 2 * self._added < self._most()
+
     def _shrink(self, newest: Path) -> None:
         """Remove entries beyond the limit, and what killed programs left behind."""
         entries, most = [], self._most()
@@ -131,8 +147,13 @@ class EmbeddingStore:
                 entries.append((folder != newest, used, folder, size_of(folder)))
             elif time.time() - used > _STALE:
                 remove_entry(folder)
-        size = 0
+        size = held = 0
         for _, _, folder, nbytes in sorted(entries, key=lambda e: (e[0], -e[1])):
             size += nbytes
             if size > most and folder != newest:
                 remove_entry(folder)
+            else:
+                held += nbytes
+        with self._lock:
+            self._held, self._added = held, 0
+            self._measured = time.monotonic()

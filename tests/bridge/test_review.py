@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from desks import desk_on, shown
+from desks import desk_on, in_view, shown
 
 from napari_medfm import load_head
+from napari_medfm.bridge.looking import look_at
 
 
 @pytest.fixture
@@ -108,9 +109,7 @@ def test_suggestions_move_the_view_and_take_the_answer(desk, disc):
     suggesting = desk.review.suggesting
     suggesting.next()
     place = suggesting.place
-    layer = desk.binding.layer("ct")
-    world = layer.data_to_world(place.position)
-    assert np.allclose(desk.viewer.scene.camera.center[-2:], world)
+    assert in_view(desk, place.position)
     assert np.allclose(shown(desk, "pointer").data, [place.position])
     assert desk.message == place.reason
     before = len(desk.session.annotations)
@@ -121,6 +120,18 @@ def test_suggestions_move_the_view_and_take_the_answer(desk, disc):
     assert made.pixels.tolist() == [list(place.position)]
     assert suggesting.place is not None
     assert suggesting.place != place
+
+
+def test_only_a_place_out_of_view_moves_the_view(desk):
+    camera = desk.viewer.scene.camera
+    world = desk.binding.layer("ct").data_to_world
+    camera.zoom = 40
+    camera.center = (0, *world((60, 60)))
+    look_at(desk, "ct", None, (61, 59))
+    assert np.allclose(camera.center[-2:], world((60, 60)))
+    look_at(desk, "ct", None, (120, 59))
+    assert np.allclose(camera.center[-2:], world((120, 59)))
+    assert np.allclose(shown(desk, "pointer").data, [(120, 59)])
 
 
 def test_suggestions_run_out_and_are_asked_anew(desk, disc):

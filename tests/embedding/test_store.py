@@ -115,6 +115,22 @@ def test_the_newest_stays_even_when_it_is_too_large(tmp_path):
     assert store.get(embedding(2).key) is not None
 
 
+def test_a_folder_is_not_measured_for_each_embedding(store, monkeypatch):
+    listed = []
+    monkeypatch.setattr(
+        "napari_medfm.engine.store.is_entry",
+        lambda path: listed.append(path) or entries.is_entry(path),
+    )
+    for number in range(40):
+        store.put(embedding(number))
+    assert len(listed) <= 40
+    size = entries.size_of(store.root / embedding(0).key)
+    store.max_bytes = int(10.5 * size)
+    for number in range(40, 80):
+        store.put(embedding(number))
+        assert sum(map(entries.size_of, store.root.iterdir())) <= store.max_bytes
+
+
 def test_leftovers_of_a_killed_program_go_after_a_day(store):
     old, fresh = store.root / ".writing-old", store.root / ".writing-new"
     for folder in (old, fresh):

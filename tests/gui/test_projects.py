@@ -174,7 +174,7 @@ def test_saving_does_not_stop_the_window(window, places, tmp_path, heartbeat):
     action(one, "Save").trigger()
     one.until(lambda: "Saved" in state(one), timeout=60_000)
     longest, took = heartbeat.stop(), time.perf_counter() - began
-    assert longest < 0.6, f"{longest:.2f} s of {took:.1f} s"
+    assert longest < took / 3, f"{longest:.2f} s of {took:.1f} s"
     one.rest()
     one.desk.session.close()
 
