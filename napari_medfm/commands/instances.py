@@ -38,7 +38,7 @@ def write_all(session: Session, name: str, args: Namespace) -> int:
     if not count:
         raise BadInput(
             f"{args.image}: nothing was found ({what}). Outline one object by --box or "
-            "--point without --all, or train a head"
+            "--point without --all, or train a head and give it by --head"
         )
     objects = counted(range(count), "object")
     say(f"{objects}, {watch.seconds:.1f} s with {session.segmenter}")
@@ -55,7 +55,9 @@ def write_all(session: Session, name: str, args: Namespace) -> int:
         "plane": args.plane,
         "model": model_facts(session.workspace.segmenter.get()),
     }
-    facts = provenance_of(image, classes=classes, content=content)
+    head = session.labelling.head
+    card = None if head is None else head.card
+    facts = provenance_of(image, classes=classes, head=card, content=content)
     for sentence in sentences_about(args.out, image, format_of(args.out), facts):
         warn(sentence)
     for path in export_labels(args.out, labels, image, classes, facts):
@@ -68,6 +70,9 @@ def _found(
 ) -> tuple[NDArray[np.int32], str]:
     """Return the objects asked for, and what they are, in words."""
     plane, box = args.plane, args.box
+    if args.head is not None:
+        found = session.segment_class(name, args.class_name, plane=plane)
+        return found, f"every {args.class_name} that {args.head.name} finds"
     if args.text is not None:
         like = [] if box is None else [box]
         found = session.segment_named(

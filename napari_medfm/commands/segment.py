@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from napari_medfm.commands import options
+from napari_medfm.commands.applying import encoder_of
 from napari_medfm.commands.instances import write_all
 from napari_medfm.commands.say import (
     Stopwatch,
@@ -129,7 +130,14 @@ def _add_prompts(parser: ArgumentParser) -> None:
         "--all",
         action="store_true",
         help="many objects, numbered: all that can be told apart; with --point or "
-        "--box, all like the one there; with --text, all that the words name",
+        "--box, all like the one there; with --text, all that the words name; with "
+        "--head, all that it takes for the class --class-name",
+    )
+    parser.add_argument(
+        "--head",
+        type=Path,
+        metavar="FILE",
+        help="with --all: a head of pixels, whose finds are outlined one by one",
     )
     parser.add_argument(
         "--text",
@@ -149,13 +157,14 @@ def _add_prompts(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Segment and write."""
     _check(args)
-    session = options.session_of(args)
+    session = _session(args)
     watch = Stopwatch()
     with watch.timed():
         name = session.add_image(args.image, **options.image_facts(args))
     image = session.images[name]
     say(f"{args.image}: {image.shape}, read in {watch.seconds:.1f} s")
-    session.add_class(args.class_name)
+    if args.head is None:
+        session.add_class(args.class_name)
     if args.propagate and image.ndim == 2:
         raise BadInput(f"{args.image} is a picture: --propagate is for volumes")
     view = turned(image, args.axis) if args.axis else image
@@ -213,8 +222,36 @@ def _check_many(args: Namespace, other_prompts: bool) -> None:
         raise UsageError("--all --not-point needs a --point: what is meant")
     if args.text is not None and not args.all:
         raise UsageError("--text goes with --all: it names all that is to be found")
+    if args.head is not None and not args.all:
+        raise UsageError("--head goes with --all; to classify pixels: apply")
+    if args.head is not None and (args.box or args.point or args.text is not None):
+        raise UsageError("--all --head takes no prompts: the head says what is meant")
     if args.text is not None and args.point:
         raise UsageError("--text goes with --box as an example, not with --point")
+
+
+def _session(args: Namespace) -> Session:
+    """Make the session; with a head, one of the encoder it was trained on.
+
+    Raises
+    ------
+    BadFile, UsageError
+        If the head cannot be read, or does not know the class of pixels asked for.
+    """
+    if args.head is None:
+        return options.session_of(args)
+    from napari_medfm.verbs.headfile import read_head
+
+    head = read_head(args.head)
+    names = [one.name for one in head.classes if one.value]
+    if head.level != "pixel" or args.class_name not in names:
+        raise UsageError(
+            f"{args.head} finds {', '.join(names)} ({head.level}s): name one of a head "
+            "of pixels by --class-name"
+        )
+    session = options.session_of(args, encoder=encoder_of(head))
+    session.use_head(head)
+    return session
 
 
 def _mask(session: Session, name: str, args: Namespace) -> Mask:

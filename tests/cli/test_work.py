@@ -89,6 +89,9 @@ def test_a_lasso_a_stroke_and_a_mask(shell, disc_file, tmp_path):
         (["--all", "--not-point", "5,5"], 2, "needs a --point"),
         (["--text", "cell"], 2, "--text goes with --all"),
         (["--all", "--text", "cell", "--point", "5,5"], 2, "as an example"),
+        (["--head", "a.head.safetensors", "--box", "5,5,9,9"], 2, "goes with --all"),
+        (["--all", "--head", "a.head.safetensors", "--point", "5,5"], 2, "no prompts"),
+        (["--all", "--head", "none.head.safetensors"], 1, "none.head.safetensors"),
         (["--all", "--text", "cell"], 1, "neither words nor examples: use SAM 3"),
         ([], 2, "or --all"),
     ],
@@ -164,6 +167,24 @@ def test_all_that_words_name(shell, toy_models, tmp_path, monkeypatch):
     assert code == 0
     assert "5 objects" in output
     assert ("grey", [True]) in namer.told
+
+
+def test_all_that_a_head_finds(shell, tmp_path, disc, disc_file, head_file):
+    words = ["segment", disc_file[0], "--all", "--head", head_file]
+    words += ["--out", tmp_path / "found.tif", "--class-name"]
+    code, output, errors = shell(*words, "lesion")
+    assert (code, errors) == (0, "")
+    assert "1 object," in output
+    assert dice(tifffile.imread(tmp_path / "found.tif") == 1, disc[1]) > 0.9
+    record = json.loads((tmp_path / "found.tif.provenance.json").read_text())
+    assert {model["name"] for model in record["models"]} == {
+        "toy-encoder",
+        "toy-segmenter",
+    }
+    assert len(record["head"]["annotations"]) == 2
+    code, _, errors = shell(*words, "tumour", "--overwrite")
+    assert code == 2
+    assert "finds lesion" in " ".join(errors.split())
 
 
 def test_no_object_at_all(shell, tmp_path):
