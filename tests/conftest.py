@@ -7,6 +7,10 @@ import socket
 import sys
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # several run side by side: a core each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("LP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 

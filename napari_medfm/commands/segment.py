@@ -42,6 +42,7 @@ def register(commands: options.Commands) -> None:
     )
     parser.add_argument("image", type=Path, metavar="IMAGE")
     _add_prompts(parser)
+    _add_many(parser)
     parser.add_argument(
         "--plane", type=int, metavar="Z", help="plane of a volume, from 0"
     )
@@ -126,6 +127,9 @@ def _add_prompts(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--mask", type=Path, metavar="FILE", help="a mask to correct by the clicks"
     )
+
+
+def _add_many(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--all",
         action="store_true",

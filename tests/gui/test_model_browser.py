@@ -182,7 +182,7 @@ def test_a_hub_that_hangs_freezes_nothing_and_can_be_cancelled(
     one.press("Cancel")
     one.rest()
     assert not encoders.is_installed(OPEN)
-    assert longest < 1.5
+    assert longest < 5  # a window that waits for the hub would wait for 30 s
     dialog.close()
 
 
