@@ -29,6 +29,8 @@ from napari_medfm.engine.refine import (
 )
 from napari_medfm.engine.rgb import normalised, to_rgb
 from napari_medfm.engine.stability import iou
+from napari_medfm.engine.turned import turned
+from napari_medfm.verbs.prompting import plane_key
 from napari_medfm.verbs.workspace import Workspace
 
 How = Literal["guided", "crf", "walker", "clean", "snap", "split"]
@@ -80,14 +82,16 @@ def refine(
     """
     source = ws.image(image)
     choice_of(how, "how", WAYS)
-    if not _fits(source, what):
+    axis = what.axis if isinstance(what, Mask) and source.ndim == 3 else 0
+    view = turned(source, axis) if axis else source
+    if not _fits(view, what):
         raise BadInput(f"Give a mask or a whole prediction of {image!r} to refine")
     if smallest is not None:
         whole_of(smallest, "smallest", 1, 2**31)
     pixels = source.plane_shape[0] * source.plane_shape[1]
     crumb = max(4, round(_CRUMB * pixels)) if smallest is None else smallest
     model, crops = ws.segmenter, ws.crops
-    stack = _stack_of(source, what)
+    stack = _stack_of(view, what)
 
     def steps() -> Steps[Refined]:
         found: list[tuple[NDArray[Any], NDArray[np.float32]]] = []
@@ -99,13 +103,17 @@ def refine(
                 found.append((cleaned(labels, crumb, crumb), shares))
             elif how == "snap":
                 with model.use() as segmenter:
-                    seen = to_rgb(normalised(source, plane)), f"{source.uid}:{plane}"
+                    seen = (
+                        to_rgb(normalised(view, plane)),
+                        plane_key(source, plane, axis),
+                    )
                     snapped = yield from _snapped(labels, seen, segmenter, crops)
                 found.append((snapped, shares))
             else:
-                moved = EDGES[how](shares, normalised(source, plane))
+                moved = EDGES[how](shares, normalised(view, plane))
                 found.append((moved.argmax(0), moved))
-        return _rebuilt(source, what, how, [plane for plane, _, _ in stack], found)
+        made = _rebuilt(view, what, how, [plane for plane, _, _ in stack], found)
+        return np.moveaxis(made, 0, axis) if isinstance(made, np.ndarray) else made
 
     return Work(f"Refining {image}", steps, lambda refined: refined)
 
@@ -113,7 +121,7 @@ def refine(
 def _fits(image: Image, what: object) -> bool:
     if isinstance(what, Mask):
         fits = what.data.shape in (image.shape, image.plane_shape)
-        return fits and what.image == image.name and not what.axis
+        return fits and what.image == image.name
     return (
         type(what) is Prediction
         and what.image == image.name

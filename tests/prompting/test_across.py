@@ -1,10 +1,13 @@
 """Prompts on planes of any axis of a volume."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_medfm import Session
 from napari_medfm.core.errors import BadInput
+from napari_medfm.engine.validate import dice
 
 
 @pytest.fixture
@@ -60,12 +63,29 @@ def test_a_picture_has_no_other_axis(encoder, segmenter, disc, tmp_path):
         session.segment("x", box=(5, 5, 20, 20), axis=1)
 
 
-def test_edges_are_refined_on_planes_of_the_first_axis(session, ball):
+@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize("how", ["guided", "crf", "walker", "clean", "snap"])
+def test_it_is_refined_where_it_lies(session, ball, how, axis):
+    truth = np.moveaxis(ball[1], axis, 0)
+    at = int(truth.sum((1, 2)).argmax())
+    mask = session.segment("ct", box=tight(truth[at]), plane=at, axis=axis)
+    rough = mask.data.copy()
+    rough[0, 0] = True
+    found = session.refine("ct", replace(mask, data=rough), how, smallest=4)
+    assert (found.axis, found.plane) == (axis, at)
+    assert found.data.shape == truth[at].shape
+    assert dice(truth[at], found.data, 1) > 0.8
+    assert how != "clean" or not found.data[0, 0]
+
+
+def test_objects_are_split_where_they_lie(session, ball):
     truth = ball[1]
     at = int(truth.sum((0, 2)).argmax())
     mask = session.segment("ct", box=tight(truth[:, at]), plane=at, axis=1)
-    with pytest.raises(BadInput):
-        session.refine("ct", mask, "clean")
+    numbered = session.refine("ct", mask, "split")
+    assert numbered.shape == truth.shape
+    np.testing.assert_array_equal(numbered[:, at] > 0, mask.data)
+    assert not np.delete(numbered, at, axis=1).any()
 
 
 @pytest.mark.parametrize("axis", [1, 2])
