@@ -1,16 +1,17 @@
-// Drives the canvas in JupyterLab or marimo, in a headless Chromium, as a person would.
+// Drives the canvas in JupyterLab, Notebook 7 or marimo, in a headless Chromium, as a
+// person would, and says beside each answer how long the engine alone takes for it.
 //
 //   node scripts/drive_notebook.mjs URL OUT_FOLDER [marimo]
 //
-// URL is that of a running JupyterLab, opened on notebooks/quick_start.ipynb; or of
-// marimo with scripts/marimo_canvas.py, which says how. Needs playwright-core (npm) and
+// URL is that of a running JupyterLab or Notebook 7, opened on a copy of
+// notebooks/quick_start.ipynb (…/lab/tree/… or …/notebooks/…); or of marimo with scripts/marimo_canvas.py, which says how. Needs playwright-core (npm) and
 // Chromium at CHROMIUM, or /usr/bin/chromium.
 import { chromium } from "playwright-core";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const [url, out, where = "jupyterlab"] = process.argv.slice(2);
+const [url, out, where = "jupyter"] = process.argv.slice(2);
 const context = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), "medfm-")), {
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   headless: true,
@@ -24,7 +25,7 @@ page.on("pageerror", (error) => problems.push(String(error)));
 const shot = (name) => page.screenshot({ path: join(out, `${name}.png`) });
 
 await page.goto(url, { waitUntil: "domcontentloaded" });
-if (where === "jupyterlab") {
+if (where === "jupyter") {
   await page.waitForSelector(".jp-Notebook", { timeout: 120_000 });
   await page.waitForTimeout(3000);
   await page.keyboard.press("Escape");
@@ -73,6 +74,13 @@ await timed("box", async () => {
   await page.mouse.move(...(await at(386, 510)), { steps: 5 });
   await page.mouse.up();
 });
+await timed("another box beside it", async () => {
+  await page.mouse.move(...(await at(250, 300)));
+  await page.mouse.down();
+  await page.mouse.move(...(await at(320, 400)), { steps: 5 });
+  await page.mouse.move(...(await at(384, 506)), { steps: 5 });
+  await page.mouse.up();
+});
 await shot("notebook-prompt");
 await page.locator(".medfm-add input").fill("epithelium");
 await page.locator(".medfm-add button").click();
@@ -87,6 +95,31 @@ await timed("one more example", () => click(...marks[3]));
 await page.waitForTimeout(4000);
 await shot("notebook-label");
 await timed("undo", () => page.locator(".medfm-bar button", { hasText: "Undo" }).click());
+if (where === "jupyter") {
+  const cell = async (lines) => {
+    await page.locator(".jp-Notebook .jp-CodeCell").last().locator(".cm-content").click();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("b");
+    await page.keyboard.press("Enter");
+    await page.keyboard.insertText(lines.join("\n"));
+    await page.keyboard.press("Shift+Enter");
+    const answer = page.locator(".jp-OutputArea-output", { hasText: "done:" }).last();
+    await answer.waitFor({ timeout: 120_000 });
+    return (await answer.innerText()).trim();
+  };
+  console.log(await cell([
+    "import time",
+    "def ms(act):",
+    "    began = time.perf_counter(); act(); return round(1000 * (time.perf_counter() - began))",
+    "",
+    "session.accept('tissue', session.predict('tissue'))",
+    "print('the engine alone, ms: similarity', ms(lambda: session.similarity('tissue', at=[(120, 330)])),",
+    "      'box', ms(lambda: session.segment('tissue', box=(298, 248, 511, 387))),",
+    "      'one more example', ms(lambda: (session.fit('ridge'), session.predict('tissue'))))",
+    "print('done:', session.export_masks('tissue', 'tissue.tif'), session.export_head('tissue.head.safetensors'))",
+  ]));
+  await shot("notebook-export");
+}
 console.log(problems.length ? `problems:\n${problems.join("\n")}` : "no errors on the page");
 await context.close();
 process.exit(problems.length ? 1 : 0);

@@ -125,6 +125,8 @@ class Live:
             self.clear()
         elif self._is_own(now):
             self.request()
+            if now.head is self._quick and not self._desk.timeline.can_redo:
+                self._improve_soon()
         elif now.annotations is not before.annotations and now.annotations:
             self.labels_changed()
         elif now.head is not None:
@@ -150,8 +152,11 @@ class Live:
         self._remember(model)
         self._quick = model
         self.request()
+        self._improve_soon()
+
+    def _improve_soon(self) -> None:
         if self.automatic:
-            desk.runner.later(_IDLE, "auto", self.improve)
+            self._desk.runner.later(_IDLE, "auto", self.improve)
 
     def improve(self) -> None:
         """Weigh the recipes on the user's own labels and keep the best."""

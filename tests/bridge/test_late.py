@@ -276,3 +276,21 @@ def test_export_takes_the_last_stroke_with_it(desk, tmp_path):
     desk.exporting.masks(tmp_path / "x.tif")
     desk.runner.finish("export")
     assert tifffile.imread(tmp_path / "x.tif")[5, 5] == 1
+
+
+def test_a_quick_head_done_again_is_improved_and_one_taken_back_keeps_the_way(
+    desk, disc
+):
+    teach(desk, disc[1])
+    desk.choose_class(1)
+    desk.hand.click("examples", (66, 112), negative=False)
+    desk.runner.finish("live")
+    quick = desk.session.head
+    assert "auto" in desk.runner.waiting
+    desk.undo()
+    assert "auto" not in desk.runner.waiting
+    assert desk.timeline.can_redo
+    desk.redo()
+    assert desk.session.head is quick
+    desk.runner.finish_all()
+    assert desk.session.head is not quick
