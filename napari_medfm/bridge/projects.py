@@ -118,7 +118,7 @@ class Projects:
         elif made and draft is not None and draft.dirty:
             words += ". A draft is being made"
         elif made and draft is not None:
-            words += ". A draft keeps them if the program stops"
+            words += ", but kept in a draft"
         elif made >= _MANY:
             words += ". Save once, and each is kept as you make it"
         return Standing("No project", words, problem is not None, at_stake=made)

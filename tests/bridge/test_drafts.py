@@ -54,7 +54,7 @@ def left(disc, tmp_path):
     """Somebody's work that was never saved."""
     one = OnDesk(tmp_path)
     one.work(disc[0])
-    assert one.words == "2 changes not saved. A draft keeps them if the program stops"
+    assert one.words == "2 changes not saved, but kept in a draft"
     one.stop()
     return one.desk.session.labelling
 
@@ -65,7 +65,7 @@ def test_it_is_offered_and_opened_with_all_that_was_made(left, tmp_path):
     one.drafts.open(one.drafts.offered)
     same_state(left, one.desk.session.labelling)
     assert one.drafts.offered is None
-    assert one.words.startswith("2 changes not saved. A draft keeps")
+    assert one.words.startswith("2 changes not saved, but kept")
     assert "work is back" in one.desk.message
     one.desk.undo()
     one.stop()
