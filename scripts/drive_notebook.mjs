@@ -28,6 +28,7 @@ await page.goto(url, { waitUntil: "domcontentloaded" });
 if (where === "jupyter") {
   await page.waitForSelector(".jp-Notebook", { timeout: 120_000 });
   await page.waitForTimeout(3000);
+  await page.locator(".jp-Notebook .jp-Cell").first().click();
   await page.keyboard.press("Escape");
   for (let cell = 0; cell < 4; cell += 1) {
     await page.keyboard.press("Shift+Enter");

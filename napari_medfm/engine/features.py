@@ -83,7 +83,8 @@ class PlaneFeatures:
     encoder: str
     origin: tuple[int, int] = (0, 0)
     standard: Standard | None = None
-    _lock: Any = field(default_factory=threading.RLock, repr=False)
+    _lock: Any = field(default_factory=threading.Lock, repr=False)
+    _bank_lock: Any = field(default_factory=threading.Lock, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -120,8 +121,8 @@ class PlaneFeatures:
 
     @property
     def filters(self) -> NDArray[np.float16]:
-        """The filter bank (height, width, filters)."""
-        with self._lock:
+        """The filter bank (height, width, filters); tokens never wait for it."""
+        with self._bank_lock:
             return self._bank
 
     def rows(self, kind: Kind, index: Any) -> Floats:

@@ -155,3 +155,26 @@ def test_a_projection_keeps_distances_between_tokens():
     projected = Projection.of([features]).maps(features).reshape(30, -1).T
     before, after = pdist(features.deep), pdist(projected)
     np.testing.assert_allclose(after / after.mean(), before / before.mean(), rtol=1e-3)
+
+
+def test_tokens_do_not_wait_for_filters_under_way(monkeypatch):
+    """The live head needs tokens while better heads wait for the filter bank."""
+    features, begun, go_on = plane(), threading.Event(), threading.Event()
+
+    def slow(channels, tones):
+        begun.set()
+        assert go_on.wait(20)
+        return filter_bank(channels, tones)
+
+    monkeypatch.setattr("napari_medfm.engine.features.filter_bank", slow)
+    one = threading.Thread(target=lambda: features.filters)
+    one.start()
+    assert begun.wait(20)
+    other = threading.Thread(target=lambda: features.tokens)
+    other.start()
+    other.join(5)
+    waited = other.is_alive()
+    go_on.set()
+    one.join(20)
+    other.join(20)
+    assert not waited
