@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -19,11 +20,11 @@ class Late(Cancelled):
 
 
 class Ask(Generic[T]):
-    """One kind of question: its lane with the runner, and its newest answer.
+    """One kind of question: its lane with the runner, and its newest answers.
 
     Whatever an answer depends on (image, plane, model, marks, ...) is in the question.
     The answer is committed only if the question is still the same when it arrives, and
-    it is there only as long as the question stays the same.
+    it is there only as long as the question stays the same, or is the same again.
 
     Parameters
     ----------
@@ -31,12 +32,15 @@ class Ask(Generic[T]):
         The runner's lane: a newer question of the same key cancels the older.
     question
         Returns what would be asked now, a value compared by ``==``.
+    kept
+        How many answers are kept, for questions that come again.
     """
 
-    def __init__(self, desk: Desk, key: str, question: Callable[[], object]) -> None:
+    def __init__(
+        self, desk: Desk, key: str, question: Callable[[], object], kept: int = 1
+    ) -> None:
         self._desk, self.key, self._question = desk, key, question
-        self._asked: object = None
-        self._answer: T | None = None
+        self._answers: deque[tuple[object, T]] = deque(maxlen=kept)
 
     def begin(
         self,
@@ -72,7 +76,7 @@ class Ask(Generic[T]):
             return work.commit(found)
 
         def answered(value: T) -> None:
-            self._asked, self._answer = asked, value
+            self._answers.append((asked, value))
             done(value)
 
         def ended(error: BaseException) -> None:
@@ -88,9 +92,11 @@ class Ask(Generic[T]):
     @property
     def answer(self) -> T | None:
         """The newest answer, if it answers what is asked now."""
-        if self._answer is None or self._question() != self._asked:
+        if not self._answers:
             return None
-        return self._answer
+        now = self._question()
+        known = (value for asked, value in reversed(self._answers) if asked == now)
+        return next(known, None)
 
     @property
     def pending(self) -> bool:
@@ -98,6 +104,6 @@ class Ask(Generic[T]):
         return self._desk.runner.busy(self.key)
 
     def drop(self) -> None:
-        """Stop asking, and forget the answer."""
+        """Stop asking, and forget the answers."""
         self._desk.runner.cancel(self.key)
-        self._asked = self._answer = None
+        self._answers.clear()

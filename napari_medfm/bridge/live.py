@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _IDLE = 1.0
 _REST = 0.15
 _BAND = 1024
+_FOLLOWS = "The prediction follows your marks"
+_TAKEN_BACK = 3
+"""Predictions of a plane that are kept: undo and redo show theirs at once."""
 
 
 class Live:
@@ -35,7 +38,7 @@ class Live:
         self._fit: Ask[Any] = Ask(desk, "live", self._lesson)
         self._auto: Ask[Any] = Ask(desk, "auto", self._lesson)
         self._plane: Ask[Prediction] = Ask(
-            desk, "predict", lambda: (*self._maker(), desk.scene)
+            desk, "predict", lambda: (*self._maker(), desk.scene), _TAKEN_BACK
         )
         self._all: Ask[Prediction] = Ask(desk, "predict all", self._maker)
         self._taking: Ask[bool] = Ask(desk, "accept all", self._maker)
@@ -207,8 +210,12 @@ class Live:
         self.render()
         image, plane = here
         large = desk.view.large
+        if large is None and self._plane.answer is not None:
+            desk.runner.cancel("predict")
+            self._predicted(_FOLLOWS)
+            return
         part = None if large is None else desk.view.squares(large)
-        words = "The prediction follows your marks"
+        words = _FOLLOWS
         seen = None if large is None else desk.view.box(large)
         if part is not None and seen is not None and not _holds(part, seen):
             words += ". It covers the middle of the screen: zoom in, or move on"

@@ -294,3 +294,20 @@ def test_a_quick_head_done_again_is_improved_and_one_taken_back_keeps_the_way(
     assert desk.session.head is quick
     desk.runner.finish_all()
     assert desk.session.head is not quick
+
+
+def test_undo_and_redo_show_the_prediction_they_had_at_once(desk, disc):
+    teach(desk, disc[1])
+    before = desk.live.prediction
+    desk.choose_class(1)
+    desk.hand.click("examples", (66, 112), negative=False)
+    desk.runner.finish("live", "predict")
+    after = desk.live.prediction
+    assert after is not before
+    desk.undo()
+    assert desk.live.prediction is before
+    assert not desk.runner.busy("predict")
+    assert np.array_equal(shown(desk, "prediction").data, before.labels)
+    desk.redo()
+    assert desk.live.prediction is after
+    assert np.array_equal(shown(desk, "prediction").data, after.labels)
