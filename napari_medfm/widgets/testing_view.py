@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import QEvent
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QVBoxLayout, QWidget
+from typing_extensions import override
 
 from napari_medfm.bridge.testing import Testing
 from napari_medfm.widgets.parts import button
@@ -30,6 +32,14 @@ class TestingView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._begin)
         layout.addWidget(self._report)
+
+    @override
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Draw the plots anew in the colours of another theme."""
+        super().changeEvent(event)
+        themed = QEvent.Type.PaletteChange, QEvent.Type.StyleChange
+        if event is not None and event.type() in themed and self._report.isVisible():
+            self.refresh()
 
     def refresh(self) -> None:
         """Show the newest report, if it is of today's labels."""

@@ -56,6 +56,18 @@ def test_from_the_next_place_to_its_label(window, disc):
     assert one.layer("prediction") is not None
 
 
+def contrast(widget):
+    """Of the pixels of a widget that differ most in brightness; 1 is none."""
+    image = widget.grab().toImage()
+    seen = [
+        image.pixelColor(x, y).lightness()
+        for x in range(0, image.width(), 2)
+        for y in range(0, image.height(), 2)
+    ]
+    ground = np.median(seen)
+    return max((max(seen) + 13) / (ground + 13), (ground + 13) / (min(seen) + 13))
+
+
 def test_the_report_is_made_in_the_background_and_drawn(window, disc, heartbeat):
     one = window(disc[0])
     teach(one, disc[1])
@@ -74,6 +86,12 @@ def test_the_report_is_made_in_the_background_and_drawn(window, disc, heartbeat)
         right = plot.mapTo(one.widget, plot.rect().topRight()).x()
         assert right < one.widget.width()
     assert any("Right for" in text for text in texts(one))
+    for theme in ("light", "dark"):
+        one.viewer.theme = theme
+        one.qtbot.wait(300)
+        for plot in one.widget.findChildren(PlotView):
+            if plot.isVisible():
+                assert contrast(plot) > 3, theme
     one.desk.choose_class(0)
     one.desk.marking.click((4.0, 4.0))
     one.rest()
