@@ -58,8 +58,12 @@ class LabelsView:
         )
 
     def outline(self, outlined: bool) -> None:
-        """Show only the edges of the labels, so that a prediction is seen inside."""
+        """Show only the edges of the labels, so that a prediction is seen inside.
+
+        Where there are objects the labels are outlined in any case.
+        """
         layer = self._desk.mirror.layer(self._desk.image or "", "labels")
+        outlined = outlined or self._desk.objects.map is not None
         if layer is not None and bool(layer.contour) != outlined:
             layer.contour = 2 if outlined else 0
 

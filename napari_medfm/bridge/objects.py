@@ -355,8 +355,9 @@ class Objects:
         if here is None:
             return
         if objects is None:
-            self._drawn.pop(here[0], None)
             desk.mirror.hide(here[0], "objects")
+            if self._drawn.pop(here[0], None) is not None:
+                desk.live.render()
             return
         if self._places.answer is None and not self._places.pending:
             self._places.begin(lambda: _counting(objects), lambda _: self._counted())
@@ -407,6 +408,8 @@ class Objects:
         made = desk.mirror.layer(image, "objects")
         if made is not None and made != layer:
             made.events.selected_label.connect(self._picked)
+            desk.live.set_visible(False)
+            desk.labels.outline(True)
 
     def _picked(self, event: Any) -> None:
         """An object was picked in the layer with napari's own tools."""

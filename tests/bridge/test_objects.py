@@ -76,6 +76,18 @@ def test_objects_come_from_a_layer(desk):
     assert shown(desk, "objects") is None
 
 
+def test_objects_are_seen_over_labels(desk):
+    desk.act(lambda: desk.session.accept("ct", cells()[1] == 3, "dark"))
+    assert not shown(desk, "labels").contour
+    take(desk, "nuclei")
+    assert shown(desk, "labels").contour
+    desk.tools.arm("objects")
+    assert shown(desk, "labels").contour
+    desk.undo()
+    desk.tools.arm("box")
+    assert not shown(desk, "labels").contour
+
+
 def test_the_pieces_of_a_mask_are_objects(desk):
     desk.viewer.add_labels((cells()[1] > 0).astype(np.uint8), name="mask", scale=(1, 1))
     take(desk, "mask")
