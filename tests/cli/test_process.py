@@ -47,9 +47,10 @@ def test_a_reader_that_stops_early_is_no_error():
 
 def test_ctrl_c_leaves_quietly(tmp_path):
     code = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
         "from napari_medfm import cli\n"
         "from napari_medfm.commands import doctor\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # not ignored
         "def slow(cache):\n"
         "    print('ready', flush=True)\n"
         "    time.sleep(60)\n"
@@ -62,10 +63,11 @@ def test_ctrl_c_leaves_quietly(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert running.stdout.readline() == "ready\n"
-    time.sleep(0.2)
-    running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=30)
+    with running:
+        assert running.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=90)
     assert running.returncode == 130
     assert "Traceback" not in errors
     assert "interrupted" in errors
