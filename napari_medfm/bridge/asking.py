@@ -91,7 +91,7 @@ class Ask(Generic[T]):
 
     @property
     def answer(self) -> T | None:
-        """The newest answer, if it answers what is asked now."""
+        """The newest answer to what is asked now; None if there is none."""
         if not self._answers:
             return None
         now = self._question()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medfm.bridge import looks
+from napari_medfm.bridge.viewing import seen_world
 
 if TYPE_CHECKING:
     from napari_medfm.bridge.desk import Desk
@@ -61,9 +62,8 @@ def _move(viewer: Any, layer: Any, index: Sequence[float]) -> None:
         if first + axis not in dims.displayed:
             dims.set_point(first + axis, float(value))
     shown = np.array([world[axis - first] for axis in dims.displayed[-2:]])
-    reach = np.asarray(viewer.canvas.size, float) / (2 * max(camera.zoom, 1e-12))
-    away = np.abs(shown - np.asarray(camera.center, float)[-2:])
-    if dims.ndisplay != 2 or (away > _WELL_INSIDE * reach).any():
+    middle, half = seen_world(viewer)
+    if dims.ndisplay != 2 or (abs(shown - middle) > _WELL_INSIDE * half).any():
         camera.center = (*tuple(camera.center)[:-2], *map(float, shown))
 
 

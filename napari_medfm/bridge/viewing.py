@@ -25,6 +25,13 @@ _SQUARES = 2
 _SEEN_AT_ONCE = 2048
 
 
+def seen_world(viewer: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the middle of a flat view in the world (2,), and half of its extent."""
+    camera = viewer.scene.camera
+    half = np.asarray(viewer.canvas.size, float) / (2 * max(camera.zoom, 1e-12))
+    return np.asarray(camera.center, float)[-2:], half
+
+
 class Viewing:
     """Follows the camera over large images: what is on screen is done first."""
 
@@ -57,9 +64,7 @@ class Viewing:
         layer, viewer = desk.binding.layer(image.name), self._desk.viewer
         if layer is None or viewer.dims.ndisplay != 2:
             return whole
-        camera = viewer.scene.camera
-        half = np.asarray(viewer.canvas.size, float) / (2 * max(camera.zoom, 1e-12))
-        middle = np.asarray(camera.center, float)[-2:]
+        middle, half = seen_world(viewer)
         world = np.tile(np.asarray(viewer.dims.point, float), (4, 1))
         world[:, list(viewer.dims.displayed)] = middle + half * list(
             product((-1, 1), (-1, 1))
